@@ -1,0 +1,1 @@
+"""Turns track-upload events from Kafka into genre labels on Kafka, exactly once."""

@@ -1,0 +1,1 @@
+"""Turns encoded audio into feature vectors: decode, cut into windows, featurize."""

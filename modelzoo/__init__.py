@@ -1,0 +1,1 @@
+"""Turns feature vectors into probabilities and probabilities into a label; holds the exported models."""

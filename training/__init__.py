@@ -1,0 +1,1 @@
+"""Turns labelled feature tables into an exported, calibrated, honestly measured model."""
