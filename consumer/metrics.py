@@ -49,7 +49,7 @@ class Metrics:
     def _track_metrics(self) -> None:
         self.tracks = Counter(
             "genrestream_tracks",
-            "Events that ended in a committed outcome (labelled, abstained, retried, dead_lettered, skipped).",
+            "Events that ended in a committed outcome: labelled, abstained, retried, dead_lettered, skipped.",
             ["outcome", "reason"],
             registry=self.registry,
         )
