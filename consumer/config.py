@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +35,11 @@ Bytes = Annotated[int, Field(ge=1)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Print like any model, but with secrets masked."""
+        masked: dict[str, Any] = _mask(self.model_dump(mode="json"))
+        return masked.items()
 
 
 class Delivery(StrEnum):

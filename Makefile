@@ -1,0 +1,54 @@
+# Everything a newcomer runs: `make demo` labels music, `make test` proves it, `make help` lists the rest.
+# Installing is a file target: a second run starts at once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+AUDIO ?=
+ARGS ?=
+
+.PHONY: help demo test test-fast check format kafka clean
+.DEFAULT_GOAL := help
+
+help:  ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed  ## Label music end to end without a broker: AUDIO="files or folders", ARGS="--interval 2"
+	@$(BIN)/genrestream demo $(ARGS) $(AUDIO)
+
+test: .venv/.installed-dev  ## Run every test (a real Apache Kafka is started where Java 17 and Maven are found)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest $(ARGS)
+
+test-fast: .venv/.installed-dev  ## Run the tests that take seconds
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not broker and not gpu" $(ARGS)
+
+check: .venv/.installed-dev  ## Format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/.installed-dev  ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+kafka: .venv/.installed  ## Run a real single-node Apache Kafka on loopback in the foreground (Java 17, Maven)
+	@$(BIN)/python -m deploy.local_kafka $(ARGS)
+
+clean:  ## Remove the environment and every cache
+	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "genrestream needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "Making .venv ..." >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/uv
+	@echo "Installing (PyTorch with CUDA is about 3 GB to fetch; once) ..." >&2
+	@$(UV) --editable .
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/uv
+	@echo "Installing with the developer tools (once) ..." >&2
+	@$(UV) --editable '.[dev]'
+	@touch $@ .venv/.installed
