@@ -1,0 +1,108 @@
+"""Names what a decoder turns a file into, a description and blocks of samples, and turns these into mono."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_SAMPLE_RATE = 1_000
+"""Hz. Below it a header is damaged: nobody records music so."""
+
+MAX_SAMPLE_RATE = 768_000
+"""Hz. The highest rate that recorders for sale write."""
+
+MAX_CHANNELS = 64
+"""Seventh-order ambisonics; more in a header means damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """What a container says of its audio; decoding may show otherwise.
+
+    Attributes
+    ----------
+    codec : str
+        FFmpeg's short name: `mp3`, `aac`, `flac`, `vorbis`, `opus`, `wmav2`, `pcm_s16le` and so on.
+    sample_rate : int
+        Hz, before resampling.
+    channels : int
+    duration_seconds : float or None
+        None where the container does not say.
+    """
+
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PcmBlock:
+    """A decoded piece of a stream.
+
+    Attributes
+    ----------
+    samples : float32 array, shape [n, channels]
+        Full scale is 1.0; lossy codecs overshoot it.
+    sample_rate : int
+        Hz, of this block: it may change within a stream.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+
+class Decoder(Protocol):
+    """A file that one library has opened. One thread at a time; reading may block on the file.
+
+    Attributes
+    ----------
+    info : AudioInfo
+    ended_early : bool
+        True once the library reported damage, or the audio ended before the container says.
+    """
+
+    info: AudioInfo
+    ended_early: bool
+
+    def blocks(self) -> Iterator[PcmBlock]:
+        """Decode to the end; library errors end the iteration and set `ended_early`."""
+        ...
+
+    def close(self) -> None:
+        """Free the library's handle; the file itself stays open."""
+        ...
+
+
+def is_plausible(*, sample_rate: int, channels: int) -> bool:
+    """Whether these numbers can be a recording's, and not a damaged header's."""
+    return MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE and 1 <= channels <= MAX_CHANNELS
+
+
+def to_mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the channels: (L + R) / 2, whatever their layout.
+
+    FFmpeg's own stereo downmix has a gain of 1.414 and moves features by up to 3.4 standard deviations.
+
+    Parameters
+    ----------
+    samples : float32 array, shape [n, channels]
+
+    Returns
+    -------
+    float32 array, shape [n], contiguous
+    """
+    n_channels = samples.shape[1]
+    if n_channels == 1:
+        return np.ascontiguousarray(samples[:, 0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Adding columns is eight times as fast as mean(axis=1) over so short an axis.
+        mixed = samples[:, 0] + samples[:, 1]
+        for channel in range(2, n_channels):
+            mixed += samples[:, channel]
+        mixed /= np.float32(n_channels)
+    return mixed
