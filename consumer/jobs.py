@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Queue
 from typing import NamedTuple, Protocol
@@ -93,8 +94,8 @@ class Engine(Protocol):
     def submit(self, job: TrackJob) -> None:
         """Accept a job; never blocks, as credits bound the jobs under way."""
 
-    def cancel(self, topic_partition: TopicPartition, *, epoch: int) -> None:
-        """Forget the partition's jobs that have not started; the others end as completions."""
+    def cancel(self, topic_partition: TopicPartition, *, epoch: int) -> Sequence[Ticket]:
+        """Forget the partition's jobs that have not started and name them; the others end as completions."""
 
     def check(self) -> None:
         """Raise the fatal error that stopped the engine, if one did."""
