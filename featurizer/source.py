@@ -49,6 +49,7 @@ class Source:
         else:
             self._fetch = _fetch_from_descriptor(self.descriptor)
             self.size_bytes = os.fstat(self.descriptor).st_size
+            self._position = os.lseek(self.descriptor, 0, os.SEEK_CUR)
 
     def __enter__(self) -> Source:
         return self
@@ -59,9 +60,12 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Close the file where it was opened here. Nothing may be read afterwards."""
+        """Close the file where it was opened here, else restore its position. Nothing is read afterwards."""
         if self._opened is not None:
             self._opened.close()
+        elif self.descriptor is not None:
+            # libsndfile moves it behind the back of Python's buffer.
+            os.lseek(self.descriptor, self._position, os.SEEK_SET)
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         """Bytes from `offset` on; fewer than `n_bytes` only at the file's end."""
@@ -130,7 +134,7 @@ class SourceReader(io.RawIOBase):
 
 
 def _descriptor(file: BinaryIO) -> int | None:
-    """Descriptor of a real file; None for others, whose `fileno` may lead elsewhere (gzip) or act (spooled)."""
+    """Descriptor of a real file; None for others, whose `fileno` may lead elsewhere (gzip, spooled)."""
     # NamedTemporaryFile returns a wrapper that is no file itself.
     inner = file.file if isinstance(file, tempfile._TemporaryFileWrapper) else file
     raw = inner.raw if isinstance(inner, io.BufferedReader | io.BufferedRandom) else inner

@@ -1,0 +1,230 @@
+"""Turns an encoded audio file into mono blocks at the spec's sample rate: the one door to every decoder.
+
+| content | decoder | why |
+|---|---|---|
+| MP3, FLAC, WAV, AIFF, Ogg Vorbis of one stream | soundfile (libsndfile) | fastest for the first three |
+| AAC/M4A, Opus, WMA, chained Ogg, all else | PyAV (FFmpeg) | reads them; Opus twice as fast |
+
+The choice follows the content, never the file's name. What soundfile refuses, PyAV tries; where soundfile
+stops before the end (damage, a change of format, a second stream), PyAV goes on from the same frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurizer.decode_av import AvDecoder, open_with_av
+from featurizer.decode_soundfile import SoundFileDecoder, open_with_soundfile
+from featurizer.endings import is_cut, mp3_declares_length, ogg_ending
+from featurizer.errors import CorruptAudioError, EmptyFileError, NotAudioError
+from featurizer.levels import LevelMeter
+from featurizer.pcm import AudioInfo, Decoder, PcmBlock, is_plausible, to_mono
+from featurizer.resample import StreamResampler
+from featurizer.sniff import Sniffed, sniff
+from featurizer.source import AudioFile, Source
+from featurizer.spec import GTZAN57, FeatureSpec
+
+__all__ = ["AudioInfo", "AudioStream", "open_audio"]
+
+
+class AudioStream:
+    """One track while it is decoded. Made by `open_audio`; a context manager.
+
+    One thread at a time; `blocks` may block on the file. After `close` nothing may be read.
+
+    Attributes
+    ----------
+    info : AudioInfo
+        As the container says.
+    levels : LevelMeter
+        What was measured on the samples so far.
+    size_bytes : int
+        Length of the encoded file.
+    """
+
+    def __init__(self, source: Source, decoder: Decoder, *, sniffed: Sniffed, spec: FeatureSpec) -> None:
+        self._source = source
+        self._decoder = decoder
+        self._sniffed = sniffed
+        self._spec = spec
+        self._truncated = False
+        self.info = decoder.info
+        self.levels = LevelMeter()
+        self.size_bytes = source.size_bytes
+
+    def __enter__(self) -> AudioStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def truncated(self) -> bool:
+        """True once the audio ended before the container says, or a decoder reported damage."""
+        return self._truncated
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Decode, average the channels and resample, once.
+
+        Yields
+        ------
+        float32 array, shape [n], n > 0
+            Mono at the spec's sample rate; full scale is 1.0, which lossy codecs overshoot. Any lengths.
+
+        Raises
+        ------
+        NotAudioError
+            When what looked like audio at first proves to be noise to the decoder.
+        InvalidSamplesError
+            When a sample is NaN or infinite.
+        OSError, or whatever the file object raises
+            When the file cannot be read.
+        """
+        resampler = StreamResampler(self._spec.sample_rate)
+        for pcm in self._pcm_blocks():
+            self.levels.add_source(pcm.samples)
+            block = resampler.push(to_mono(pcm.samples), sample_rate=pcm.sample_rate)
+            if len(block):
+                self.levels.add_output(block)
+                yield block
+        rest = resampler.flush()
+        if len(rest):
+            self.levels.add_output(rest)
+            yield rest
+
+    def close(self) -> None:
+        """Free the decoder; a file that `open_audio` opened by its path is closed."""
+        self._decoder.close()
+        self._source.close()
+
+    def _pcm_blocks(self) -> Iterator[PcmBlock]:
+        yield from self._decoder.blocks()
+        self._source.raise_failure()
+        self._truncated = self._decoder.ended_early or is_cut(self._source, self._sniffed)
+        if isinstance(self._decoder, SoundFileDecoder):
+            if self._decoder.ended_early:
+                yield from self._resume_with_av(self._decoder)
+        elif isinstance(self._decoder, AvDecoder) and not self._sniffed.is_certain:
+            _refuse_noise(self._decoder)
+
+    def _resume_with_av(self, stopped: SoundFileDecoder) -> Iterator[PcmBlock]:
+        stopped.close()
+        decoder = open_with_av(self._source)
+        self._source.raise_failure()
+        if decoder is None:
+            return
+        self._decoder = decoder
+        yield from _skip_frames(decoder.blocks(), n_frames=stopped.frames_read)
+        self._source.raise_failure()
+        # An estimated length proves nothing; FFmpeg's own verdict counts then.
+        self._truncated = stopped.declares_length or decoder.ended_early
+
+
+def open_audio(file: AudioFile, *, spec: FeatureSpec = GTZAN57) -> AudioStream:
+    """Open an encoded track for decoding.
+
+    Parameters
+    ----------
+    file : path or seekable binary file object
+        A file object stays open when the stream is closed.
+    spec : FeatureSpec
+        Its `sample_rate` is the output's.
+
+    Returns
+    -------
+    AudioStream
+        To be closed by the caller (`with`).
+
+    Raises
+    ------
+    EmptyFileError
+        When the file has no bytes.
+    NotAudioError
+        When no decoder knows the bytes (text, random bytes, pictures).
+    NoAudioStreamError
+        When the container is readable but holds no audio (a silent video).
+    CorruptAudioError
+        When the container's signature is there but no decoder can open it, or its numbers are absurd.
+    OSError, or whatever the file object raises
+        When the file cannot be read.
+    """
+    source = Source(file)
+    try:
+        if source.size_bytes == 0:
+            raise EmptyFileError("file is empty: size_bytes=0")
+        sniffed = sniff(source)
+        decoder = _open_decoder(source, sniffed)
+        return AudioStream(source, decoder, sniffed=sniffed, spec=spec)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _open_decoder(source: Source, sniffed: Sniffed) -> Decoder:
+    decoder: Decoder | None = None
+    if _is_for_soundfile(source, sniffed):
+        decoder = _open_soundfile(source, sniffed)
+    if decoder is None:
+        decoder = _open_av(source, sniffed)
+    source.raise_failure()
+    if decoder is None and sniffed.is_certain:
+        raise CorruptAudioError(
+            f"no decoder can open this file: signature={sniffed.container}, size_bytes={source.size_bytes}"
+        )
+    if decoder is None:
+        raise NotAudioError(f"file is not audio: no decoder knows its bytes, size_bytes={source.size_bytes}")
+    info = decoder.info
+    # Zero means that FFmpeg learns them from the first frame.
+    if not is_plausible(sample_rate=info.sample_rate or 44_100, channels=info.channels or 1):
+        decoder.close()
+        raise CorruptAudioError(
+            f"header is absurd: sample_rate={info.sample_rate}, channels={info.channels}, codec={info.codec}"
+        )
+    return decoder
+
+
+def _is_for_soundfile(source: Source, sniffed: Sniffed) -> bool:
+    if sniffed.container == "ogg_vorbis":
+        # libsndfile plays only the first of several streams.
+        return ogg_ending(source, sniffed.offset).is_one_stream
+    return sniffed.container in ("mp3", "flac", "wav", "aiff")
+
+
+def _open_soundfile(source: Source, sniffed: Sniffed) -> SoundFileDecoder | None:
+    declares_length = sniffed.container != "mp3" or mp3_declares_length(source, sniffed.offset)
+    return open_with_soundfile(source, declares_length=declares_length)
+
+
+def _open_av(source: Source, sniffed: Sniffed) -> Decoder | None:
+    decoder = open_with_av(source)
+    if decoder is None or sniffed.container != "unknown" or decoder.container_format != "mp3":
+        return decoder
+    # Junk hid the first MP3 frame from us; MP3 belongs to soundfile, so that all of it is decoded alike.
+    preferred = _open_soundfile(source, sniffed)
+    if preferred is None:
+        return decoder
+    decoder.close()
+    return preferred
+
+
+def _refuse_noise(decoder: AvDecoder) -> None:
+    """Random bytes hold frame headers by chance: what decodes between them is noise, not a track."""
+    if decoder.n_damaged > decoder.n_decoded:
+        raise NotAudioError(
+            f"file is not audio: decoded_frames={decoder.n_decoded}, refused_packets={decoder.n_damaged}"
+        )
+
+
+def _skip_frames(blocks: Iterator[PcmBlock], *, n_frames: int) -> Iterator[PcmBlock]:
+    for block in blocks:
+        if n_frames >= len(block.samples):
+            n_frames -= len(block.samples)
+        else:
+            yield PcmBlock(samples=block.samples[n_frames:], sample_rate=block.sample_rate)
+            n_frames = 0

@@ -1,0 +1,92 @@
+"""Turns a container's first and last bytes into whether the file ends before its own header says."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from featurizer.sniff import Sniffed
+from featurizer.source import Source
+
+_OGG_MAX_PAGE_BYTES = 65_307  # header 27 + 255 segments' lengths + 255 segments of 255 bytes
+_OGG_HEADER_BYTES = 27
+_OGG_LAST_PAGE = 0x04
+
+# Writers that cannot seek back leave 0, or a size of 2 GiB and more, where the size should be: no promise.
+_LARGEST_PROMISED_BYTES = 0x7FFF_0000
+
+# Writers disagree whether the form's own eight bytes, a padding byte and trailing chunks count.
+_SLACK_BYTES = 64
+
+_FIRST_FRAME_BYTES = 4_096  # an MPEG frame is at most 1,441 bytes; some padding may precede it
+
+
+@dataclass(frozen=True, slots=True)
+class OggEnding:
+    """What the last page of an Ogg file shows.
+
+    Attributes
+    ----------
+    is_cut : bool
+        The last page is incomplete or is not marked as its stream's last.
+    is_one_stream : bool
+        It belongs to the stream that the file begins with: the file is neither chained nor multiplexed.
+    """
+
+    is_cut: bool
+    is_one_stream: bool
+
+
+def is_cut(source: Source, sniffed: Sniffed) -> bool:
+    """Whether the file is shorter than its header promises, where that can be told without decoding.
+
+    Parameters
+    ----------
+    source : Source
+    sniffed : Sniffed
+        What `sniff` said of the same source.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    if sniffed.container in ("wav", "aiff"):
+        return _is_form_cut(source, sniffed.offset)
+    if sniffed.container in ("ogg", "ogg_vorbis"):
+        return ogg_ending(source, sniffed.offset).is_cut
+    return False
+
+
+def ogg_ending(source: Source, offset: int) -> OggEnding:
+    """Read the last page of an Ogg file whose first page is at `offset`."""
+    first = source.read_at(offset, _OGG_HEADER_BYTES)
+    start = max(offset, source.size_bytes - 2 * _OGG_MAX_PAGE_BYTES)
+    tail = source.read_at(start, source.size_bytes - start)
+    at = tail.rfind(b"OggS\x00")
+    page = tail[at:] if at >= 0 else b""
+    if len(page) < _OGG_HEADER_BYTES:
+        return OggEnding(is_cut=True, is_one_stream=True)
+    n_segments = page[26]
+    segments = page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + n_segments]
+    is_whole = len(page) >= _OGG_HEADER_BYTES + n_segments + sum(segments)
+    return OggEnding(
+        is_cut=not (is_whole and page[5] & _OGG_LAST_PAGE),
+        is_one_stream=page[14:18] == first[14:18],
+    )
+
+
+def mp3_declares_length(source: Source, offset: int) -> bool:
+    """Whether the first MPEG frame at `offset` counts the frames: a Xing, Info or VBRI header."""
+    first_frame = source.read_at(offset, _FIRST_FRAME_BYTES)
+    return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _is_form_cut(source: Source, offset: int) -> bool:
+    head = source.read_at(offset, 8)
+    if head.startswith(b"RF64") or len(head) < 8:
+        return len(head) < 8
+    (declared,) = struct.unpack("<I" if head.startswith(b"RIFF") else ">I", head[4:])
+    if declared > _LARGEST_PROMISED_BYTES:
+        return False
+    return bool(offset + 8 + declared > source.size_bytes + _SLACK_BYTES)

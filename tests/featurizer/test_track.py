@@ -1,0 +1,63 @@
+"""Tracks of every format become windows and a report, or one named error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from featurizer.errors import TooLongError, TooShortError
+from featurizer.spec import GTZAN57
+from featurizer.track import AudioReport, TrackReader
+from tests import audio
+
+
+def read(path: Path, *, batch: int = 16) -> tuple[np.ndarray, AudioReport]:
+    with TrackReader(path) as reader:
+        windows = list(reader.windows(batch=batch))
+        return np.concatenate(windows), reader.report
+
+
+@pytest.mark.parametrize("codec", audio.CODECS)
+def test_every_format_gives_its_whole_windows(codec: audio.Codec, tmp_path: Path) -> None:
+    left, right = audio.music(6.5, 44_100), audio.chord(6.5, 44_100)
+    path = audio.encode(audio.stereo(left, right), 44_100, codec=codec, path=tmp_path)
+
+    windows, report = read(path)
+
+    assert windows.shape == (2, GTZAN57.window_samples)
+    assert windows.dtype == np.float32
+    assert report.warnings == ()
+    assert report.duration_seconds == pytest.approx(6.5, abs=0.1)
+
+
+def test_batches_hold_as_many_windows_as_asked_and_the_last_the_rest(tmp_path: Path) -> None:
+    path = audio.encode(audio.music(16.0, 22_050), 22_050, codec="wav_s16", path=tmp_path)
+
+    with TrackReader(path) as reader:
+        assert [len(windows) for windows in reader.windows(batch=2)] == [2, 2, 1]
+
+
+def test_clip_of_two_seconds_is_repeated_and_marked_short(tmp_path: Path) -> None:
+    clip = audio.music(2.0, 22_050)
+    path = audio.encode(clip, 22_050, codec="wav_f32", path=tmp_path)
+
+    windows, report = read(path)
+
+    np.testing.assert_array_equal(windows[0], np.concatenate((clip, clip[:22_050])))
+    assert report.warnings == ("short",)
+
+
+def test_clip_under_one_second_is_too_short(tmp_path: Path) -> None:
+    path = audio.encode(audio.music(0.99, 22_050), 22_050, codec="flac", path=tmp_path)
+
+    with TrackReader(path) as reader, pytest.raises(TooShortError, match=r"duration_seconds=0\.990"):
+        list(reader.windows())
+
+
+def test_track_over_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = audio.encode(audio.music(5.0, 22_050), 22_050, codec="wav_s16", path=tmp_path)
+
+    with pytest.raises(TooLongError, match="max_duration_seconds=4"):
+        TrackReader(path, max_duration_seconds=4.0)
