@@ -1,0 +1,71 @@
+"""Turns log calls into lines on standard error: for people on a terminal, JSON in a pipe."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from consumer.config import LogSettings
+
+_QUIET_LIBRARIES = ("numba", "httpx", "httpcore", "asyncio", "matplotlib")
+"""Libraries whose own chatter at info and debug says nothing about tracks."""
+
+
+class _CurrentStandardError:
+    """Looks standard error up at each write: a progress bar replaces it while it is drawn."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's log records through one formatter to one stream.
+
+    Standard output is never written to: it belongs to data. Call once a process, before threads start.
+
+    Parameters
+    ----------
+    settings : LogSettings
+        Level and format; `auto` is console on a terminal and JSON in a pipe.
+    stream : TextIO, optional
+        Standard error where null.
+    """
+    out = stream if stream is not None else sys.stderr
+    for_people = settings.format == "console" or (settings.format == "auto" and out.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    rendering: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=28, sort_keys=False)]
+        if for_people
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+    )
+    handler = logging.StreamHandler(stream if stream is not None else _CurrentStandardError())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        )
+    )
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=False,
+    )

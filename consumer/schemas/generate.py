@@ -1,0 +1,103 @@
+"""Turns the wire models into JSON Schema documents and one AsyncAPI document, and those into files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
+
+from consumer.config import TopicSettings
+from consumer.events import SCHEMA_VERSION, TrackLabelled, TrackUploaded
+from consumer.schemas.headers import DeadLetterHeaders, RetryHeaders
+
+FOLDER: Final = Path(__file__).parent
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+# An upload is described as it may be written, defaults left out; what we write ourselves, as it will be read.
+_MODELS: Final[dict[str, tuple[type[BaseModel], JsonSchemaMode]]] = {
+    "track_uploaded": (TrackUploaded, "validation"),
+    "track_labelled": (TrackLabelled, "serialization"),
+    "dead_letter_headers": (DeadLetterHeaders, "validation"),
+    "retry_headers": (RetryHeaders, "validation"),
+}
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Generate every document, by the name of its file without `.json`."""
+    schemas = {
+        name: {"$schema": _DIALECT, **model.model_json_schema(mode=mode)}
+        for name, (model, mode) in _MODELS.items()
+    }
+    return {**schemas, "asyncapi": _asyncapi()}
+
+
+def read_document(name: str) -> dict[str, Any]:
+    """Read one checked-in document.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none of this name.
+    """
+    document: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return document
+
+
+def write_documents(folder: Path = FOLDER) -> list[Path]:
+    """Write every document into an existing folder and give the paths."""
+    paths = []
+    for name, document in documents().items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def _asyncapi() -> dict[str, Any]:
+    topics = TopicSettings()
+    channels = {
+        "uploads": (next(iter(topics.uploads)), "trackUploaded"),
+        "labels": (topics.labels, "trackLabelled"),
+        "deadLetters": (topics.dead_letters, "deadLetter"),
+        **{
+            f"retries{number}": (retry.topic, "retry") for number, retry in enumerate(topics.retries, start=1)
+        },
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "genrestream",
+            "version": str(SCHEMA_VERSION),
+            "description": "Track uploads in, genre labels out. Topic names are the settings' defaults.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            channel: {
+                "address": address,
+                "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+            }
+            for channel, (address, message) in channels.items()
+        },
+        "operations": {
+            channel: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+            for channel, action in (("uploads", "receive"), ("labels", "send"), ("deadLetters", "send"))
+        },
+        "components": {"messages": _messages()},
+    }
+
+
+def _messages() -> dict[str, Any]:
+    key = {"type": "string", "description": "The track's id."}
+    upload, label = {"$ref": "track_uploaded.json"}, {"$ref": "track_labelled.json"}
+    return {
+        "trackUploaded": {"payload": upload, "bindings": {"kafka": {"key": key}}},
+        "trackLabelled": {"payload": label, "bindings": {"kafka": {"key": key}}},
+        "deadLetter": {
+            "summary": "An upload that cannot be labelled: its original key and bytes.",
+            "headers": {"$ref": "dead_letter_headers.json"},
+        },
+        "retry": {"headers": {"$ref": "retry_headers.json"}, "payload": upload},
+    }
