@@ -111,6 +111,12 @@ class TrackDeadlineError(ConsumerError):
     reason: ClassVar[str] = "deadline"
 
 
+class ResultTooLargeError(ConsumerError):
+    """A label is larger than its topic takes, even without its timeline."""
+
+    reason: ClassVar[str] = "result_too_large"
+
+
 class UnexpectedError(ConsumerError):
     """A bug of ours: an exception that no stage names."""
 
@@ -151,6 +157,12 @@ class BrokerUnavailableError(FatalError):
     reason: ClassVar[str] = "broker_unavailable"
 
 
+class OffsetsLostError(FatalError):
+    """The group's committed offsets point outside the topic: going on would lose or repeat uploads."""
+
+    reason: ClassVar[str] = "offsets_lost"
+
+
 MODEL_EXIT_STATUS: Final = 4
 """Exit status where the model, its fingerprint or its device is the cause."""
 
@@ -176,6 +188,7 @@ DISPOSITIONS: Final[dict[type[BaseException], Disposition]] = {
     # A decoder may die of the machine's troubles as well as of the file's: retries count against the event.
     DecoderError: Disposition.RETRY,
     TrackDeadlineError: Disposition.RETRY,
+    ResultTooLargeError: Disposition.DEAD_LETTER,
     UnexpectedError: Disposition.RETRY,
     ConsumerError: Disposition.RETRY,
     FatalError: Disposition.FATAL,
