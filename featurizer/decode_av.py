@@ -10,7 +10,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from featurizer.errors import NoAudioStreamError
+from featurizer.errors import AudioError, CorruptAudioError, NoAudioStreamError
 from featurizer.pcm import AudioInfo, PcmBlock, is_plausible
 from featurizer.source import Source
 
@@ -26,15 +26,21 @@ _OPTIONS: Mapping[str, str] = {
 }
 _READ_BYTES = 65_536
 
-# Durations that are written in a header; FFmpeg guesses the others from the bit rate or the last page.
-_FORMATS_WITH_DURATION = ("aiff", "asf", "caf", "flac", "matroska", "mov", "w64", "wav")
+# Durations that the file tells; FFmpeg guesses the others from the bit rate.
+_FORMATS_WITH_DURATION = ("aiff", "asf", "caf", "flac", "matroska", "mov", "ogg", "w64", "wav")
 _DURATION_SLACK_SECONDS = 0.25  # encoder delay, and ASF's rounding to whole packets
 
 # Frames hold some 1,000 samples; NumPy and soxr cost less for each sample in blocks of this length.
 _BLOCK_FRAMES = 16_384
 
-# Value of full scale for each of FFmpeg's integer formats; unsigned bytes lie around 128.
-_FULL_SCALE: Mapping[str, float] = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+# Refusing a packet takes 40 us, and a damaged header can cut a file into packets of four bytes. So many packets
+# are more than a minute of any codec: no track goes on after such a hole.
+_MOST_REFUSED_IN_A_ROW = 5_000
+
+# Value of full scale for each of FFmpeg's integer formats; unsigned bytes lie around 128. PyAV has no arrays
+# of 64-bit integers.
+_FULL_SCALE: Mapping[str, float] = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31}
+_SAMPLE_FORMATS = (*_FULL_SCALE, "flt", "dbl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ class AvDecoder:
         gathered: _Gathered | None = None
         for frame in self._frames():
             layout = _layout_of(frame)
-            if not is_plausible(sample_rate=layout.sample_rate, channels=layout.channels):
+            if not _is_readable(layout):
                 self.n_damaged += 1
                 continue
             if gathered is not None and (gathered.layout != layout or gathered.n_frames >= _BLOCK_FRAMES):
@@ -126,7 +132,8 @@ class AvDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)
-        while True:
+        refused_in_a_row = 0
+        while refused_in_a_row < _MOST_REFUSED_IN_A_ROW:
             try:
                 packet = next(packets, None)
             except av.FFmpegError:
@@ -139,7 +146,9 @@ class AvDecoder:
                 frames = self._stream.decode(packet)
             except av.FFmpegError:
                 self.n_damaged += 1
+                refused_in_a_row += 1
                 continue
+            refused_in_a_row = 0
             # FFmpeg also marks the last, partly filled packet of PCM whose header does not tell its length.
             self.n_damaged += packet.is_corrupt and not self.info.codec.startswith("pcm_")
             yield from frames
@@ -163,6 +172,8 @@ def open_with_av(source: Source) -> AvDecoder | None:
     ------
     NoAudioStreamError
         When FFmpeg reads the container but it holds no audio.
+    CorruptAudioError
+        When it holds audio of a codec that FFmpeg does not know: damaged, encrypted or very rare.
     """
     try:
         container = av.open(
@@ -174,15 +185,28 @@ def open_with_av(source: Source) -> AvDecoder | None:
         )
     except (av.FFmpegError, ValueError):
         return None
-    stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream):
-        kinds = ", ".join(sorted({other.type for other in container.streams})) or "none"
-        name = container.format.name
+    try:
+        stream = _choose_stream(container)
+    except AudioError:
         container.close()
-        raise NoAudioStreamError(f"file holds no audio stream: container={name}, streams={kinds}")
+        raise
     # One thread a file: tracks are decoded beside each other, and results must not depend on timing.
     stream.codec_context.thread_count = 1
     return AvDecoder(container, stream)
+
+
+def _choose_stream(container: InputContainer) -> av.AudioStream:
+    if not container.streams.audio:
+        kinds = ", ".join(sorted({other.type for other in container.streams})) or "none"
+        raise NoAudioStreamError(
+            f"file holds no audio stream: container={container.format.name}, streams={kinds}"
+        )
+    best = container.streams.best("audio")
+    stream = best if isinstance(best, av.AudioStream) else container.streams.audio[0]
+    codec: object = stream.codec_context  # PyAV's types leave out that it may be missing
+    if codec is None:
+        raise CorruptAudioError(f"no decoder for the audio in this file: container={container.format.name}")
+    return stream
 
 
 def _duration_of(container: InputContainer, stream: av.AudioStream) -> float | None:
@@ -197,6 +221,12 @@ def _layout_of(frame: av.AudioFrame) -> _Layout:
         channels=frame.layout.nb_channels,
         sample_format=frame.format.name.removesuffix("p"),
         is_planar=frame.format.is_planar,
+    )
+
+
+def _is_readable(layout: _Layout) -> bool:
+    return layout.sample_format in _SAMPLE_FORMATS and is_plausible(
+        sample_rate=layout.sample_rate, channels=layout.channels
     )
 
 

@@ -18,6 +18,13 @@ _LARGEST_PROMISED_BYTES = 0x7FFF_0000
 # Writers disagree whether the form's own eight bytes, a padding byte and trailing chunks count.
 _SLACK_BYTES = 64
 
+# ASF's File Properties object: its identifier, its length (8 bytes), the file's identifier (16), the file's
+# size.
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_FILE_SIZE_AT = 40
+_ASF_HEADER_BYTES = 16_384  # the object is among the first; long ones hold descriptions and pictures
+_LARGEST_FILE_BYTES = 2**48
+
 _FIRST_FRAME_BYTES = 4_096  # an MPEG frame is at most 1,441 bytes; some padding may precede it
 
 
@@ -55,7 +62,7 @@ def is_cut(source: Source, sniffed: Sniffed) -> bool:
         return _is_form_cut(source, sniffed.offset)
     if sniffed.container in ("ogg", "ogg_vorbis"):
         return ogg_ending(source, sniffed.offset).is_cut
-    return False
+    return sniffed.container == "asf" and _is_asf_cut(source, sniffed.offset)
 
 
 def ogg_ending(source: Source, offset: int) -> OggEnding:
@@ -90,3 +97,13 @@ def _is_form_cut(source: Source, offset: int) -> bool:
     if declared > _LARGEST_PROMISED_BYTES:
         return False
     return bool(offset + 8 + declared > source.size_bytes + _SLACK_BYTES)
+
+
+def _is_asf_cut(source: Source, offset: int) -> bool:
+    header = source.read_at(offset, _ASF_HEADER_BYTES)
+    at = header.find(_ASF_FILE_PROPERTIES) + _ASF_FILE_SIZE_AT
+    if at < _ASF_FILE_SIZE_AT or len(header) < at + 8:
+        return False
+    (declared,) = struct.unpack_from("<Q", header, at)
+    # Broadcasts leave 0.
+    return bool(declared < _LARGEST_FILE_BYTES and offset + declared > source.size_bytes)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from featurizer.source import Source
 
-Container = Literal["wav", "aiff", "flac", "mp3", "ogg_vorbis", "ogg", "known", "unknown"]
+Container = Literal["wav", "aiff", "flac", "mp3", "ogg_vorbis", "ogg", "asf", "known", "unknown"]
 """What the bytes claim to be; `known` is any other container of sound or video, for FFmpeg to take apart."""
 
 _HEAD_BYTES = 64  # the longest signature below ends at byte 43
@@ -83,6 +83,8 @@ def _container_of(head: bytes) -> Container:
     if head[:4] == b"OggS":
         # The first page holds one packet, the codec's identification, after a table of one segment length.
         return "ogg_vorbis" if head[28:35] == b"\x01vorbis" else "ogg"
+    if head.startswith(_ASF_HEADER):
+        return "asf"
     if is_mpeg_audio_header(head):
         return "mp3"
     return "known" if _is_other_container(head) else "unknown"
@@ -100,8 +102,6 @@ def is_mpeg_audio_header(head: bytes) -> bool:
 def _is_other_container(head: bytes) -> bool:
     return (
         head[4:8] in (b"ftyp", b"moov", b"styp")
-        or head.startswith(
-            (_ASF_HEADER, _EBML_HEADER, b"FLV\x01", b"caff", b".snd", b"wvpk", b"MAC ", b"riff")
-        )
+        or head.startswith((_EBML_HEADER, b"FLV\x01", b"caff", b".snd", b"wvpk", b"MAC ", b"riff"))
         or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
     )

@@ -126,7 +126,7 @@ class TrackReader:
         TooLongError
             When it is longer than the limit.
         CorruptAudioError
-            When it is damaged and less than `min_samples` could be decoded.
+            When it is damaged and less than `min_samples` could be decoded, or when nothing could.
         InvalidSamplesError, NotAudioError
             As `featurizer.decode.AudioStream.blocks` says.
         """
@@ -152,11 +152,11 @@ class TrackReader:
         try:
             yield self._windower.flush()
         except TooShortError as error:
-            if not self._stream.truncated:
+            if self._windower.samples and not self._stream.truncated:
                 raise
             seconds = self._windower.samples / self._spec.sample_rate
             raise CorruptAudioError(
-                f"file is cut or damaged and too little of it can be decoded: duration_seconds={seconds:.3f}"
+                f"too little of a cut or damaged file can be decoded: duration_seconds={seconds:.3f}"
             ) from error
 
     def _refuse_long_header(self) -> None:
