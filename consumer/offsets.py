@@ -120,21 +120,17 @@ class OffsetTracker(Generic[T]):
                     record.outcomes[index] = new
                     return
 
-    def forget(self, next_offset: int) -> list[TrackedRecord[T]]:
-        """Drop every record before `next_offset`, which is committed, and give those that were ready.
+    def forget(self, next_offset: int) -> None:
+        """Drop every record before `next_offset`, which is committed.
 
         Unfinished records before it are dropped too: they are covered by a commit whose outcome
         was learnt late, and what completes them later is stale.
         """
-        dropped = []
         while self._ready and self._ready[0].offset < next_offset:
-            record = self._ready.popleft()
-            self._ready_bytes -= record.size_bytes
-            dropped.append(record)
+            self._ready_bytes -= self._ready.popleft().size_bytes
         while self._waiting and self._waiting[0].offset < next_offset:
             del self._by_offset[self._waiting.popleft().offset]
         self._advance()
-        return dropped
 
     @property
     def head(self) -> int | None:
