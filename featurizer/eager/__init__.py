@@ -1,0 +1,7 @@
+"""Turns windows into features with batched torch operations, on a CPU or a CUDA device, one file a stage."""
+
+from __future__ import annotations
+
+from featurizer.eager.backend import EagerBackend
+
+__all__ = ["EagerBackend"]

@@ -1,0 +1,59 @@
+"""Turns windows into their harmonic and percussive parts by median filtering."""
+
+from __future__ import annotations
+
+import torch
+
+from featurizer.eager.median import sliding_median
+from featurizer.eager.spectral import FLOAT32_TINY
+from featurizer.eager.stft import Stft
+
+
+def harmonic_and_percussive(
+    windows: torch.Tensor, *, spectrogram: torch.Tensor, magnitude: torch.Tensor, stft: Stft, kernel: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split windows as ``librosa.effects.hpss`` does with its defaults (Fitzgerald 2010: power 2, margin 1).
+
+    At margin 1 the two masks add up to 1, so the percussive part is what the harmonic part leaves: one
+    inverse transform instead of two.
+
+    Parameters
+    ----------
+    windows : torch.Tensor, shape [batch, window_samples], float32
+    spectrogram : torch.Tensor, shape [batch, n_frames, n_bins], complex64
+        Spectrogram of `windows`.
+    magnitude : torch.Tensor, shape [batch, n_frames, n_bins], float32, at least 0
+        Magnitude of `spectrogram`.
+    stft : Stft
+        Takes the spectrogram back to samples.
+    kernel : int
+        Length of the medians, in frames along time and in bins along frequency.
+
+    Returns
+    -------
+    harmonic, percussive : torch.Tensor, shape [batch, window_samples], float32
+    """
+    along_time = sliding_median(magnitude, size=kernel)
+    along_frequency = sliding_median(magnitude.transpose(1, 2).contiguous(), size=kernel).transpose(1, 2)
+    harmonic = stft.inverse(spectrogram * soft_mask(along_time, along_frequency))
+    return harmonic, windows - harmonic
+
+
+def soft_mask(wanted: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Give the share of `wanted` in the power of both: ``librosa.util.softmask(power=2, split_zeros=True)``.
+
+    Parameters
+    ----------
+    wanted, other : torch.Tensor, equal shapes, float32, at least 0
+
+    Returns
+    -------
+    torch.Tensor, float32, in [0, 1]
+        0.5 where both are zero.
+    """
+    scale = torch.maximum(wanted, other)
+    silent = scale < FLOAT32_TINY
+    scale = torch.where(silent, 1.0, scale)
+    wanted = (wanted / scale).square_()
+    other = (other / scale).square_()
+    return torch.where(silent, 0.5, wanted / (wanted + other))

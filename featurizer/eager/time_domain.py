@@ -1,0 +1,51 @@
+"""Turns samples into loudness (RMS) and zero-crossing rate, frame by frame, without a spectrum."""
+
+from __future__ import annotations
+
+import torch
+
+from featurizer.spec import FeatureSpec
+
+ZERO_THRESHOLD = 1e-10
+"""Samples up to this magnitude count as zero, hence as positive (``librosa.zero_crossings``)."""
+
+
+def rms(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Tensor:
+    """Give each frame's root mean square, as ``librosa.feature.rms(y=...)`` does: padded with zeros.
+
+    Parameters
+    ----------
+    windows : torch.Tensor, shape [batch, window_samples], float32
+    spec : FeatureSpec
+        Gives frame length and step.
+
+    Returns
+    -------
+    torch.Tensor, shape [batch, n_frames], float64, in the samples' unit
+    """
+    half = spec.n_fft // 2
+    power = torch.nn.functional.pad(windows.square(), (half, half))
+    return power.unfold(1, spec.n_fft, spec.hop_length).sum(-1, dtype=torch.float64).div_(spec.n_fft).sqrt_()
+
+
+def zero_crossing_rate(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Tensor:
+    """Give the share of samples at which the sign changes, as ``librosa.feature.zero_crossing_rate`` does.
+
+    Parameters
+    ----------
+    windows : torch.Tensor, shape [batch, window_samples], float32
+    spec : FeatureSpec
+        Gives frame length and step.
+
+    Returns
+    -------
+    torch.Tensor, shape [batch, n_frames], float64, in [0, 1]
+    """
+    half = spec.n_fft // 2
+    negative = windows < -ZERO_THRESHOLD
+    crossing = negative[:, 1:] != negative[:, :-1]
+    # Sample 0 and the padding, which repeats the edge samples, never cross.
+    padded = torch.nn.functional.pad(crossing, (half + 1, half))
+    # A frame does not see the sample before its first, so the first never counts.
+    frames = padded.unfold(1, spec.n_fft, spec.hop_length)[..., 1:]
+    return frames.sum(-1).double() / spec.n_fft
