@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from consumer.jobs import InputRecord, OutputRecord, TopicPartition
+
+AUTHORIZATION_CODES: Final = frozenset(
+    {
+        "CLUSTER_AUTHORIZATION_FAILED",
+        "GROUP_AUTHORIZATION_FAILED",
+        "SASL_AUTHENTICATION_FAILED",
+        "TOPIC_AUTHORIZATION_FAILED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "_AUTHENTICATION",
+    }
+)
+"""Codes that say: the broker refuses our credentials or our access."""
 
 
 class BrokerError(Exception):
@@ -38,6 +50,11 @@ class BrokerError(Exception):
         self.retriable = retriable
         self.requires_abort = requires_abort
         self.fatal = fatal
+
+    @property
+    def is_authorization(self) -> bool:
+        """Whether the broker refuses our credentials or our access."""
+        return self.code in AUTHORIZATION_CODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""Everything that speaks to Kafka through confluent_kafka, which nothing else imports."""
+
+from consumer.kafka.admin import Cluster, KafkaAdmin
+from consumer.kafka.group_consumer import KafkaConsumer
+from consumer.kafka.mock_cluster import MockCluster
+from consumer.kafka.properties import transactional_id
+from consumer.kafka.publisher import Publisher
+from consumer.kafka.reader import Start, TopicReader
+from consumer.kafka.worker_producer import KafkaProducer
+
+__all__ = [
+    "Cluster",
+    "KafkaAdmin",
+    "KafkaConsumer",
+    "KafkaProducer",
+    "MockCluster",
+    "Publisher",
+    "Start",
+    "TopicReader",
+    "transactional_id",
+]

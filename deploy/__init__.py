@@ -1,0 +1,1 @@
+"""What runs genrestream on a bare machine; a development folder, not part of the wheel."""
