@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from featurizer.decode_av import AvDecoder, open_with_av
 from featurizer.decode_soundfile import SoundFileDecoder, open_with_soundfile
-from featurizer.endings import is_cut, mp3_declares_length, ogg_ending
+from featurizer.endings import Mp3Length, is_cut, mp3_length, ogg_ending
 from featurizer.errors import CorruptAudioError, EmptyFileError, NotAudioError
 from featurizer.levels import LevelMeter
 from featurizer.pcm import AudioInfo, Decoder, PcmBlock, is_plausible, to_mono
@@ -108,7 +108,7 @@ class AudioStream:
         self._source.raise_failure()
         self._truncated = self._decoder.ended_early or is_cut(self._source, self._sniffed)
         if isinstance(self._decoder, SoundFileDecoder):
-            if self._decoder.ended_early:
+            if self._decoder.ended_early or self._decoder.may_hide_more:
                 yield from self._resume_with_av(self._decoder)
         elif isinstance(self._decoder, AvDecoder) and not self._sniffed.is_certain:
             _refuse_noise(self._decoder)
@@ -120,10 +120,16 @@ class AudioStream:
         if decoder is None:
             return
         self._decoder = decoder
-        yield from _skip_frames(decoder.blocks(), n_frames=stopped.frames_read)
+        found_more = False
+        for block in _skip_frames(decoder.blocks(), n_frames=stopped.frames_read):
+            found_more = True
+            yield block
         self._source.raise_failure()
-        # An estimated length proves nothing; FFmpeg's own verdict counts then.
-        self._truncated = stopped.declares_length or decoder.ended_early
+        if stopped.ended_early:
+            # An estimated length proves nothing; FFmpeg's own verdict counts then.
+            self._truncated = stopped.declares_length or decoder.ended_early
+        elif found_more:
+            self._truncated = decoder.ended_early
 
 
 def open_audio(file: AudioFile, *, spec: FeatureSpec = GTZAN57) -> AudioStream:
@@ -197,8 +203,10 @@ def _is_for_soundfile(source: Source, sniffed: Sniffed) -> bool:
 
 
 def _open_soundfile(source: Source, sniffed: Sniffed) -> SoundFileDecoder | None:
-    declares_length = sniffed.container != "mp3" or mp3_declares_length(source, sniffed.offset)
-    return open_with_soundfile(source, declares_length=declares_length)
+    length = Mp3Length(is_declared=True, hides_more=False)
+    if sniffed.container in ("mp3", "unknown"):
+        length = mp3_length(source, sniffed.offset)
+    return open_with_soundfile(source, declares_length=length.is_declared, may_hide_more=length.hides_more)
 
 
 def _open_av(source: Source, sniffed: Sniffed) -> Decoder | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import av
 import numpy as np
@@ -33,8 +33,8 @@ _DURATION_SLACK_SECONDS = 0.25  # encoder delay, and ASF's rounding to whole pac
 # Frames hold some 1,000 samples; NumPy and soxr cost less for each sample in blocks of this length.
 _BLOCK_FRAMES = 16_384
 
-# Refusing a packet takes 40 us, and a damaged header can cut a file into packets of four bytes. So many packets
-# are more than a minute of any codec: no track goes on after such a hole.
+# Refusing a packet takes 40 us, and a damaged header can cut a file into packets of four bytes. So many
+# packets are more than a minute of any codec: no track goes on after such a hole.
 _MOST_REFUSED_IN_A_ROW = 5_000
 
 # Value of full scale for each of FFmpeg's integer formats; unsigned bytes lie around 128. PyAV has no arrays
@@ -44,22 +44,11 @@ _SAMPLE_FORMATS = (*_FULL_SCALE, "flt", "dbl")
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """What must not change within a block."""
+class _Gathering:
+    """Frames of one format that wait to be a block."""
 
-    sample_rate: int
-    channels: int
-    sample_format: str
-    is_planar: bool
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Frames of one layout that wait to be a block."""
-
-    layout: _Layout
-    arrays: list[NDArray[np.generic]] = field(default_factory=list)
-    n_frames: int = 0
+    format: tuple[int, int, str]
+    fifo: av.AudioFifo
 
 
 class AvDecoder:
@@ -108,22 +97,26 @@ class AvDecoder:
             Float samples, integer formats divided by their full scale; never of two sample rates or channel
             counts in one block.
         """
-        gathered: _Gathered | None = None
+        gathering: _Gathering | None = None
         for frame in self._frames():
-            layout = _layout_of(frame)
-            if not _is_readable(layout):
-                self.n_damaged += 1
-                continue
-            if gathered is not None and (gathered.layout != layout or gathered.n_frames >= _BLOCK_FRAMES):
-                yield _block_of(gathered)
-                gathered = None
-            gathered = gathered or _Gathered(layout)
-            gathered.arrays.append(frame.to_ndarray())
-            gathered.n_frames += frame.samples
+            # The queue does not look at the number of channels, and would read beyond a frame of fewer.
+            frame_format = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+            if gathering is not None and gathering.format != frame_format:
+                yield _block_of(gathering)
+                gathering = None
+            if gathering is None:
+                if not _is_readable(*frame_format):
+                    self.n_damaged += 1
+                    continue
+                gathering = _Gathering(frame_format, av.AudioFifo())
+            frame.pts = None  # else the queue insists on time stamps without gaps
+            gathering.fifo.write(frame)
             self.n_decoded += 1
-            self._decoded_seconds += frame.samples / layout.sample_rate
-        if gathered is not None:
-            yield _block_of(gathered)
+            self._decoded_seconds += frame.samples / frame.sample_rate
+            if gathering.fifo.samples >= _BLOCK_FRAMES:
+                yield _block_of(gathering)
+        if gathering is not None:
+            yield _block_of(gathering)
         self.ended_early = self.n_damaged > 0 or self._is_shorter_than_declared()
 
     def close(self) -> None:
@@ -215,26 +208,22 @@ def _duration_of(container: InputContainer, stream: av.AudioStream) -> float | N
     return None if container.duration is None else container.duration / av.time_base
 
 
-def _layout_of(frame: av.AudioFrame) -> _Layout:
-    return _Layout(
-        sample_rate=frame.sample_rate,
-        channels=frame.layout.nb_channels,
-        sample_format=frame.format.name.removesuffix("p"),
-        is_planar=frame.format.is_planar,
+def _is_readable(sample_rate: int, channels: int, sample_format: str) -> bool:
+    return sample_format.removesuffix("p") in _SAMPLE_FORMATS and is_plausible(
+        sample_rate=sample_rate, channels=channels
     )
 
 
-def _is_readable(layout: _Layout) -> bool:
-    return layout.sample_format in _SAMPLE_FORMATS and is_plausible(
-        sample_rate=layout.sample_rate, channels=layout.channels
-    )
-
-
-def _block_of(gathered: _Gathered) -> PcmBlock:
-    layout = gathered.layout
-    joined = np.concatenate(gathered.arrays, axis=1)
-    samples = joined.T if layout.is_planar else joined.reshape(-1, layout.channels)
-    return PcmBlock(samples=_as_float(samples, layout.sample_format), sample_rate=layout.sample_rate)
+def _block_of(gathering: _Gathering) -> PcmBlock:
+    """Empty the queue into a block."""
+    sample_rate, channels, sample_format = gathering.format
+    frame = gathering.fifo.read()
+    if frame is None:
+        return PcmBlock(samples=np.empty((0, channels), dtype=np.float32), sample_rate=sample_rate)
+    array = frame.to_ndarray()
+    is_planar = sample_format.endswith("p")
+    samples = array.T if is_planar else array.reshape(-1, channels)
+    return PcmBlock(samples=_as_float(samples, sample_format.removesuffix("p")), sample_rate=sample_rate)
 
 
 def _as_float(samples: NDArray[np.generic], sample_format: str) -> NDArray[np.float32]:

@@ -54,6 +54,8 @@ class SoundFileDecoder:
         Closed by `close`.
     declares_length : bool
         False where libsndfile only estimates the number of frames.
+    may_hide_more : bool
+        Whether audio may follow that libsndfile does not count.
 
     Attributes
     ----------
@@ -62,12 +64,13 @@ class SoundFileDecoder:
         libsndfile reported damage, or stopped before the last frame that it had announced.
     frames_read : int
         Frames (one sample of each channel) given so far.
-    declares_length : bool
+    declares_length, may_hide_more : bool
     """
 
-    def __init__(self, file: soundfile.SoundFile, *, declares_length: bool) -> None:
+    def __init__(self, file: soundfile.SoundFile, *, declares_length: bool, may_hide_more: bool) -> None:
         self._file = file
         self.declares_length = declares_length
+        self.may_hide_more = may_hide_more
         self.ended_early = False
         self.frames_read = 0
         self.info = AudioInfo(
@@ -107,7 +110,9 @@ class SoundFileDecoder:
         self._file.close()
 
 
-def open_with_soundfile(source: Source, *, declares_length: bool) -> SoundFileDecoder | None:
+def open_with_soundfile(
+    source: Source, *, declares_length: bool, may_hide_more: bool
+) -> SoundFileDecoder | None:
     """Open a source by its content, or give None where libsndfile refuses it or cannot tell its length.
 
     Parameters
@@ -115,6 +120,8 @@ def open_with_soundfile(source: Source, *, declares_length: bool) -> SoundFileDe
     source : Source
     declares_length : bool
         Whether the container says how many frames it holds.
+    may_hide_more : bool
+        Whether audio may follow that libsndfile does not count.
     """
     try:
         file = soundfile.SoundFile(_handle_for(source))
@@ -125,7 +132,7 @@ def open_with_soundfile(source: Source, *, declares_length: bool) -> SoundFileDe
     ):
         file.close()
         return None
-    return SoundFileDecoder(file, declares_length=declares_length)
+    return SoundFileDecoder(file, declares_length=declares_length, may_hide_more=may_hide_more)
 
 
 def _handle_for(source: Source) -> object:

@@ -25,6 +25,8 @@ _ASF_FILE_SIZE_AT = 40
 _ASF_HEADER_BYTES = 16_384  # the object is among the first; long ones hold descriptions and pictures
 _LARGEST_FILE_BYTES = 2**48
 
+_XING_FRAMES, _XING_BYTES = 1, 2  # flags: which fields the header holds
+_LONGEST_TRAILER_SHARE = 0.1  # tags after the audio are shorter than this share of it, or cost a second look
 _FIRST_FRAME_BYTES = 4_096  # an MPEG frame is at most 1,441 bytes; some padding may precede it
 
 
@@ -42,6 +44,22 @@ class OggEnding:
 
     is_cut: bool
     is_one_stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mp3Length:
+    """What an MP3 says of its own length.
+
+    Attributes
+    ----------
+    is_declared : bool
+        Its first frame counts the frames.
+    hides_more : bool
+        Far more bytes follow than were counted: files were joined, and players of the count stop early.
+    """
+
+    is_declared: bool
+    hides_more: bool
 
 
 def is_cut(source: Source, sniffed: Sniffed) -> bool:
@@ -83,10 +101,21 @@ def ogg_ending(source: Source, offset: int) -> OggEnding:
     )
 
 
-def mp3_declares_length(source: Source, offset: int) -> bool:
-    """Whether the first MPEG frame at `offset` counts the frames: a Xing, Info or VBRI header."""
+def mp3_length(source: Source, offset: int) -> Mp3Length:
+    """Read what the first MPEG frame at `offset` says of the file: its Xing, Info or VBRI header, if any."""
     first_frame = source.read_at(offset, _FIRST_FRAME_BYTES)
-    return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))
+    at = max(first_frame.find(b"Xing"), first_frame.find(b"Info"))
+    if at < 0:
+        return Mp3Length(is_declared=b"VBRI" in first_frame, hides_more=False)
+    fields = first_frame[at + 4 : at + 16]
+    if len(fields) < 12:
+        return Mp3Length(is_declared=True, hides_more=False)
+    flags, first, second = struct.unpack(">III", fields)
+    if not flags & _XING_BYTES:
+        return Mp3Length(is_declared=True, hides_more=False)
+    declared = second if flags & _XING_FRAMES else first
+    rest = source.size_bytes - offset - declared
+    return Mp3Length(is_declared=True, hides_more=rest > _LONGEST_TRAILER_SHARE * declared)
 
 
 def _is_form_cut(source: Source, offset: int) -> bool:
