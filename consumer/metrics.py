@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    generate_latest,
+)
 
 _LATENCY_BUCKETS: Final = (
     0.005,
@@ -45,6 +53,10 @@ class Metrics:
         self._track_metrics()
         self._kafka_metrics()
         self._machine_metrics()
+
+    def expose(self) -> tuple[str, bytes]:
+        """Give the content type and the body that Prometheus scrapes."""
+        return CONTENT_TYPE_LATEST, generate_latest(self.registry)
 
     def _track_metrics(self) -> None:
         self.tracks = Counter(
