@@ -40,6 +40,11 @@ _MOST_REFUSED_IN_A_ROW = 5_000
 # Value of full scale for each of FFmpeg's integer formats; unsigned bytes lie around 128. PyAV has no arrays
 # of 64-bit integers.
 _FULL_SCALE: Mapping[str, float] = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31}
+
+# PyAV 17 looks for the null pointer after a frame's planes. With eight and more there is none: it reads
+# memory that is not the frame's, and the process dies.
+_PLANES_WITHOUT_END = 8
+
 _SAMPLE_FORMATS = (*_FULL_SCALE, "flt", "dbl")
 
 
@@ -102,7 +107,7 @@ class AvDecoder:
             # The queue does not look at the number of channels, and would read beyond a frame of fewer.
             frame_format = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
             if gathering is not None and gathering.format != frame_format:
-                yield _block_of(gathering)
+                yield from self._drain(gathering)
                 gathering = None
             if gathering is None:
                 if not _is_readable(*frame_format):
@@ -114,9 +119,9 @@ class AvDecoder:
             self.n_decoded += 1
             self._decoded_seconds += frame.samples / frame.sample_rate
             if gathering.fifo.samples >= _BLOCK_FRAMES:
-                yield _block_of(gathering)
+                yield from self._drain(gathering)
         if gathering is not None:
-            yield _block_of(gathering)
+            yield from self._drain(gathering)
         self.ended_early = self.n_damaged > 0 or self._is_shorter_than_declared()
 
     def close(self) -> None:
@@ -145,6 +150,19 @@ class AvDecoder:
             # FFmpeg also marks the last, partly filled packet of PCM whose header does not tell its length.
             self.n_damaged += packet.is_corrupt and not self.info.codec.startswith("pcm_")
             yield from frames
+
+    def _drain(self, gathering: _Gathering) -> Iterator[PcmBlock]:
+        """Give what the queue holds as one block, if it holds anything that can be read."""
+        frame = gathering.fifo.read()
+        if frame is None:
+            return
+        sample_rate, channels, _ = gathering.format
+        try:
+            samples = _samples_of(frame, channels=channels)
+        except (av.FFmpegError, ValueError):
+            self.n_damaged += 1
+            return
+        yield PcmBlock(samples=samples, sample_rate=sample_rate)
 
     def _is_shorter_than_declared(self) -> bool:
         names = self.container_format.split(",")
@@ -214,16 +232,20 @@ def _is_readable(sample_rate: int, channels: int, sample_format: str) -> bool:
     )
 
 
-def _block_of(gathering: _Gathering) -> PcmBlock:
-    """Empty the queue into a block."""
-    sample_rate, channels, sample_format = gathering.format
-    frame = gathering.fifo.read()
-    if frame is None:
-        return PcmBlock(samples=np.empty((0, channels), dtype=np.float32), sample_rate=sample_rate)
+def _samples_of(frame: av.AudioFrame, *, channels: int) -> NDArray[np.float32]:
+    if frame.format.is_planar and channels >= _PLANES_WITHOUT_END:
+        frame = _interleave(frame)
     array = frame.to_ndarray()
-    is_planar = sample_format.endswith("p")
-    samples = array.T if is_planar else array.reshape(-1, channels)
-    return PcmBlock(samples=_as_float(samples, sample_format.removesuffix("p")), sample_rate=sample_rate)
+    samples = array.T if frame.format.is_planar else array.reshape(-1, channels)
+    return _as_float(samples, frame.format.packed.name)
+
+
+def _interleave(frame: av.AudioFrame) -> av.AudioFrame:
+    """Bring the channels into one plane, sample by sample, all values as they are."""
+    converted = av.AudioResampler(format=frame.format.packed).resample(frame)
+    if len(converted) != 1 or converted[0].samples != frame.samples:
+        raise ValueError(f"frame was not converted whole: samples={frame.samples}, frames={len(converted)}")
+    return converted[0]
 
 
 def _as_float(samples: NDArray[np.generic], sample_format: str) -> NDArray[np.float32]:
