@@ -1,0 +1,153 @@
+"""Turns a fitted network into an artifact folder (model, manifest, card), whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from modelzoo.manifest import Manifest
+from modelzoo.registry import CARD_FILE, MANIFEST_FILE, MODEL_FILE, point_latest
+from training.errors import OutputError
+from training.network import LOG_FLOOR, FittedMlp
+
+OPSET = 13
+"""Old enough for every onnxruntime that is still in use; nothing here needs a newer one."""
+
+IR_VERSION = 8
+INPUT, OUTPUT = "features", "probabilities"
+
+
+def onnx_bytes(model: FittedMlp) -> bytes:
+    """Write a model as one ONNX graph: raw features in, probabilities out, any number of windows.
+
+    The graph is put together node by node, so the same weights always give the same bytes.
+
+    Parameters
+    ----------
+    model : FittedMlp
+        The model; its standardisation becomes the graph's first nodes.
+    """
+    constants: dict[str, NDArray[np.generic]] = {
+        "is_log": model.standardiser.is_log,
+        "floor": np.array(LOG_FLOOR, dtype=np.float32),
+        "mean": model.standardiser.mean,
+        "scale": model.standardiser.scale,
+        "lowest": np.array(-model.standardiser.limit, dtype=np.float32),
+        "highest": np.array(model.standardiser.limit, dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("Max", [INPUT, "floor"], ["positive"]),
+        helper.make_node("Log", ["positive"], ["logarithm"]),
+        helper.make_node("Where", ["is_log", "logarithm", INPUT], ["curved"]),
+        helper.make_node("Sub", ["curved", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+        helper.make_node("Clip", ["scaled", "lowest", "highest"], ["hidden_0"]),
+    ]
+    layers = model.network.layers()
+    for index, layer in enumerate(layers):
+        constants[f"weight_{index}"] = layer.weight.detach().numpy()
+        constants[f"bias_{index}"] = layer.bias.detach().numpy()
+        inputs = [f"hidden_{index}", f"weight_{index}", f"bias_{index}"]
+        if index < len(layers) - 1:
+            nodes.append(helper.make_node("Gemm", inputs, [f"dense_{index}"], transB=1))
+            nodes.append(helper.make_node("Relu", [f"dense_{index}"], [f"hidden_{index + 1}"]))
+        else:
+            nodes.append(helper.make_node("Gemm", inputs, ["logits"], transB=1))
+    nodes.append(helper.make_node("Softmax", ["logits"], [OUTPUT], axis=1))
+    graph = helper.make_graph(
+        nodes,
+        "genre_mlp",
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", len(model.standardiser.mean)])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", len(model.genres)])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    whole = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="genrestream",
+    )
+    onnx.checker.check_model(whole, full_check=True)
+    written: bytes = whole.SerializeToString()
+    return written
+
+
+def check_vacant(out: Path, *, name: str, version: str, replace: bool) -> None:
+    """Refuse an output folder before hours of work go into it.
+
+    Raises
+    ------
+    OutputError
+        The version is there already and `replace` is false, or the folder cannot be made or written to.
+    """
+    if (out / name / version).exists() and not replace:
+        raise OutputError(
+            f"this version is there already, path={out / name / version}: "
+            "choose another --version, or --replace it"
+        )
+    try:
+        (out / name).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=out / name).cleanup()
+    except OSError as exc:
+        raise OutputError(
+            f"the output folder cannot be written to, path={out / name}: {exc.strerror}"
+        ) from exc
+
+
+def write_artifact(out: Path, *, manifest: Manifest, model: bytes, card: str) -> Path:
+    """Write an artifact whole and point `latest` at it.
+
+    The files are written into a folder beside the final one, which is renamed at the end: an interrupted run
+    leaves no version behind that looks complete.
+
+    Parameters
+    ----------
+    out : Path
+        Root of a registry.
+    manifest : Manifest
+        Gives name and version.
+    model : bytes
+        The ONNX graph.
+    card : str
+        Markdown.
+
+    Returns
+    -------
+    Path
+        The artifact's folder.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to.
+    """
+    home = out / manifest.name
+    final = home / manifest.version
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{manifest.version}-", dir=home))
+    except OSError as exc:
+        raise OutputError(f"the output folder cannot be written to, path={home}: {exc.strerror}") from exc
+    try:
+        (scratch / MODEL_FILE).write_bytes(model)
+        (scratch / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (scratch / CARD_FILE).write_text(card, encoding="utf-8")
+        scratch.chmod(0o755)
+        if final.exists():
+            retired = scratch.with_suffix(".retired")
+            final.rename(retired)
+            scratch.rename(final)
+            shutil.rmtree(retired)
+        else:
+            scratch.rename(final)
+    except OSError as exc:
+        raise OutputError(f"the artifact cannot be written, path={final}: {exc.strerror}") from exc
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    point_latest(home, manifest.version)
+    return final

@@ -1,0 +1,181 @@
+"""Turns a CSV of window features into one validated `FeatureTable`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from featurizer.spec import FeatureSpec
+from training.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """Labelled windows, in order of track and of time.
+
+    Attributes
+    ----------
+    features : ndarray, shape (n, width), float32
+        Raw features, finite, each in its own unit.
+    genres : ndarray, shape (n,), str
+        Each window's label.
+    tracks : ndarray, shape (n,), str
+        Name of the track that each window was cut from.
+    weights : ndarray, shape (n,), float32
+        How much each window counts in a fit, positive.
+    """
+
+    features: NDArray[np.float32]
+    genres: NDArray[np.str_]
+    tracks: NDArray[np.str_]
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def track_names(self) -> list[str]:
+        """Names of the tracks, each once, sorted."""
+        return [str(track) for track in np.unique(self.tracks)]
+
+    def rows(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> FeatureTable:
+        """Take some windows, by mask or by index."""
+        return FeatureTable(self.features[mask], self.genres[mask], self.tracks[mask], self.weights[mask])
+
+    def weighing(self, weight: float) -> FeatureTable:
+        """Give every window the same weight in a fit."""
+        return FeatureTable(self.features, self.genres, self.tracks, np.full_like(self.weights, weight))
+
+    def of_tracks(self, tracks: frozenset[str]) -> FeatureTable:
+        """Take the windows of some tracks."""
+        return self.rows(np.isin(self.tracks, sorted(tracks)))
+
+    def without_tracks(self, tracks: frozenset[str]) -> FeatureTable:
+        """Take all windows but those of some tracks."""
+        return self.rows(~np.isin(self.tracks, sorted(tracks)))
+
+    def targets(self, genres: Sequence[str]) -> NDArray[np.int64]:
+        """Return each window's label as its place in `genres`.
+
+        Returns
+        -------
+        ndarray, shape (n,), int64
+            In [0, len(genres)).
+        """
+        place = {genre: index for index, genre in enumerate(genres)}
+        return np.array([place[str(genre)] for genre in self.genres], dtype=np.int64)
+
+
+def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -> FeatureTable:
+    """Read a CSV (plain or gzipped) with one row a window.
+
+    Parameters
+    ----------
+    path : Path
+        Columns: `filename` as `track.window.extension`, the spec's features, `label`. Others are ignored.
+    spec : FeatureSpec
+        Names the features and their order.
+    collection : str, optional
+        Put before each track's name, so that two collections' names never meet.
+
+    Returns
+    -------
+    FeatureTable
+        Sorted by track and window number.
+
+    Raises
+    ------
+    DataError
+        The file is missing or no CSV, lacks a column, has no row, holds a value that is no finite number or a
+        file name without a window number, or gives two labels to one track.
+    """
+    frame = _read_csv(path)
+    missing = [name for name in ("filename", "label", *spec.feature_names) if name not in frame.columns]
+    if missing:
+        raise DataError(f"the table lacks columns, path={path} missing={', '.join(missing[:5])}")
+    if frame.empty:
+        raise DataError(f"the table has no rows, path={path}")
+    features = _numbers(frame, path=path, spec=spec)
+    parts = frame["filename"].astype(str).str.extract(r"^(?P<track>.+)\.(?P<window>\d+)\.\w+$")
+    if parts.isna().to_numpy().any():
+        row = int(np.flatnonzero(parts.isna().to_numpy().any(axis=1))[0])
+        raise DataError(
+            f"a file name is not track.window.extension, path={path} row={row + 2} "
+            f"filename={frame['filename'].iloc[row]}"
+        )
+    tracks = (collection + parts["track"]).to_numpy(dtype=str)
+    genres = frame["label"].astype(str).to_numpy(dtype=str)
+    _refuse_two_labels(tracks, genres, path=path)
+    order = np.lexsort((parts["window"].astype(int).to_numpy(), tracks))
+    return FeatureTable(features, genres, tracks, np.ones(len(frame), dtype=np.float32)).rows(order)
+
+
+def join(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """Put tables under one another."""
+    return FeatureTable(
+        np.concatenate([table.features for table in tables]),
+        np.concatenate([table.genres for table in tables]),
+        np.concatenate([table.tracks for table in tables]),
+        np.concatenate([table.weights for table in tables]),
+    )
+
+
+def without_repeats(table: FeatureTable) -> FeatureTable:
+    """Drop windows that the table holds twice.
+
+    Of equal rows under one label the first stays. Equal rows under two labels all go: one of them must be
+    wrong.
+    """
+    _, group = np.unique(table.features, axis=0, return_inverse=True)
+    _, targets = np.unique(table.genres, return_inverse=True)
+    n_groups = int(group.max()) + 1
+    lowest = np.full(n_groups, np.iinfo(np.int64).max)
+    highest = np.full(n_groups, -1)
+    np.minimum.at(lowest, group, targets)
+    np.maximum.at(highest, group, targets)
+    is_first = np.zeros(len(table), dtype=bool)
+    is_first[np.unique(group, return_index=True)[1]] = True
+    return table.rows(is_first & (lowest == highest)[group])
+
+
+def file_id(path: Path) -> str:
+    """Name a file's contents: its name and the start of its SHA-256."""
+    return f"{path.name}@{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"the table is not there, path={path}")
+    try:
+        return pd.read_csv(path)
+    except (OSError, EOFError, ValueError) as exc:
+        # pandas' own errors (nothing in the file, rows of two lengths, not UTF-8) are all ValueErrors.
+        raise DataError(f"the table cannot be read as CSV, path={path}: {str(exc).splitlines()[0]}") from exc
+
+
+def _numbers(frame: pd.DataFrame, *, path: Path, spec: FeatureSpec) -> NDArray[np.float32]:
+    columns = frame[list(spec.feature_names)].apply(pd.to_numeric, errors="coerce")
+    # Through float32 first: a value that only float64 can hold would become infinite in the model.
+    with np.errstate(over="ignore"):
+        values: NDArray[np.float32] = columns.to_numpy(dtype=np.float64).astype(np.float32)
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"the table holds values that are no finite numbers, path={path} count={len(wrong)} "
+            f"first: row={row + 2} column={spec.feature_names[column]}"
+        )
+    return values
+
+
+def _refuse_two_labels(tracks: NDArray[np.str_], genres: NDArray[np.str_], *, path: Path) -> None:
+    labels: dict[str, str] = {}
+    for track, genre in zip(tracks.tolist(), genres.tolist(), strict=True):
+        if labels.setdefault(track, genre) != genre:
+            raise DataError(f"a track has two labels, path={path} track={track}: {labels[track]}, {genre}")
