@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from consumer.config import LogSettings
 
@@ -23,6 +23,12 @@ class _CurrentStandardError:
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+def _head_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put what every line has before what only some have: people read JSON too."""
+    head = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    return {**head, **event}
 
 
 def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> None:
@@ -48,7 +54,11 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> No
     rendering: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=28, sort_keys=False)]
         if for_people
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        else [
+            structlog.processors.dict_tracebacks,
+            _head_first,
+            structlog.processors.JSONRenderer(default=str),
+        ]
     )
     handler = logging.StreamHandler(stream if stream is not None else _CurrentStandardError())
     handler.setFormatter(
@@ -69,3 +79,8 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> No
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+def configure_command_logs(settings: LogSettings, *, verbose: bool) -> None:
+    """Let a command for people speak of errors only, unless it was asked to say what happens."""
+    configure_logs(settings if verbose else settings.model_copy(update={"level": "error"}))

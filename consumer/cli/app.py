@@ -1,0 +1,117 @@
+"""Turns arguments into one command's work, and its end into an exit status and one clear line of why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from consumer.cli.check import check
+from consumer.cli.demo import demo
+from consumer.cli.features import features
+from consumer.cli.label import label
+from consumer.cli.schemas import schemas
+from consumer.cli.submit import submit
+from consumer.cli.topics import topics
+from consumer.cli.watch import watch
+from consumer.cli.worker import worker
+
+INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
+
+_EXIT_STATUSES: Final = (
+    "Exit status: 0 all went well, 1 something failed, 2 wrong usage or settings, 3 fenced by a twin, "
+    "4 model or device, 5 refused by the broker, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="genrestream",
+    help="Label every uploaded track with its genre, in seconds, exactly once.",
+    epilog=_EXIT_STATUSES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+app.command(rich_help_panel="Without Kafka")(label)
+app.command(rich_help_panel="Without Kafka")(features)
+app.command(rich_help_panel="Without Kafka")(demo)
+app.command(rich_help_panel="The service")(worker)
+app.command(rich_help_panel="The service")(submit)
+app.command(rich_help_panel="The service")(watch)
+app.command(rich_help_panel="Operation")(check)
+app.add_typer(topics, name="topics", rich_help_panel="Operation")
+app.command(rich_help_panel="Operation")(schemas)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"genrestream {version('genrestream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _genrestream(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The process's own where null.
+    """
+    try:
+        status = app(args=arguments, standalone_mode=False, prog_name="genrestream")
+    except typer.TyperException as exc:
+        return _explain_usage(exc)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return INTERRUPTED
+    except Exception as exc:
+        status = _explain(exc)
+        if status is None:
+            raise
+    return status if isinstance(status, int) else 0
+
+
+def main() -> None:
+    """Run the command that the process was started with, and end the process with its exit status."""
+    sys.exit(run())
+
+
+def _explain_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "genrestream"
+    message = error.format_message().rstrip(".")
+    if message:
+        typer.echo(f"{command}: {message} (see {command} --help)", err=True)
+    return error.exit_code
+
+
+def _explain(error: Exception) -> int | None:
+    """Say in one line what went wrong; what is no error of ours is a bug and keeps its traceback."""
+    # Imported here: the error table knows every package, and a good run never needs it.
+    from consumer.errors import ConsumerError, exit_status
+    from consumer.ports import BrokerError
+    from featurizer.errors import FeaturizerError
+    from modelzoo.errors import ModelError
+
+    if not isinstance(error, ConsumerError | FeaturizerError | ModelError | BrokerError):
+        return None
+    typer.echo(f"genrestream: {' '.join(str(error).split())}", err=True)
+    return exit_status(error)

@@ -1,0 +1,110 @@
+"""The `demo` command: turns audio files into labels through a whole service that it starts and ends."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consumer.cli.options import Config, Device, Model, Verbose, model_overrides, settings_from
+
+if TYPE_CHECKING:
+    from consumer.cli.tables import Row
+    from consumer.demo import DemoTrack
+
+
+def demo(
+    audio: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="AUDIO", help="Audio files and folders.", show_default=False),
+    ] = None,
+    *,
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", min=0.0, help="Submit a track every so often.")
+    ] = 0.0,
+    device: Device = None,
+    model: Model = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> int:
+    """See the whole service at work, with a Kafka in memory and the real worker.
+
+    Without AUDIO it labels short pieces that it synthesises in the manner of a few genres.
+    What cannot be labelled ends as a dead letter, with the reason. The last line on standard
+    output is one JSON object of counts and of seconds from upload to label.
+
+    [bold]Examples[/bold]
+
+      genrestream demo
+      genrestream demo ~/Music/album another.mp3
+      genrestream demo --interval 2 ~/Music
+    """
+    from consumer.audio_files import shown
+    from consumer.cli.tables import label_table, plain_line, printable, short_names
+    from consumer.cli.terminal import complain, is_terminal, print_table, progress, write_json, write_line
+    from consumer.demo import Tally, open_demo
+    from consumer.logs import configure_command_logs
+
+    overrides: dict[str, dict[str, Any]] = {"worker": {"device": device}, "model": model_overrides(model)}
+    settings = settings_from(config, overrides=overrides)
+    configure_command_logs(settings.log, verbose=verbose)
+    with _paths(audio or []) as paths:
+        names = dict(zip(paths, short_names(paths), strict=True))
+        tally = Tally(submitted=len(paths))
+        rows: list[tuple[Path, Row]] = []
+        with (
+            open_demo(settings, report=complain) as service,
+            progress(len(paths), verb="labelling", lines_follow=not is_terminal()) as bar,
+        ):
+            for track in service.run(paths, interval_seconds=interval):
+                tally.count(track)
+                name = names[track.path] if is_terminal() else printable(shown(track.path))
+                rows.append((track.path, _row(track, name=name)))
+                if not is_terminal():
+                    write_line(plain_line(rows[-1][1]))
+                bar.advance(name)
+    if is_terminal():
+        order = {path: number for number, path in enumerate(paths)}
+        print_table(label_table([row for _, row in sorted(rows, key=lambda entry: order[entry[0]])]))
+    if not audio:
+        complain("These pieces are synthetic: their labels say little about how real music is labelled.")
+        complain('Your own music: make demo AUDIO="path ...", or genrestream demo path ...')
+    write_json(tally.to_json())
+    return 0
+
+
+@contextmanager
+def _paths(audio: list[Path]) -> Iterator[list[Path]]:
+    """Give the files to submit; synthetic ones live as long as the body."""
+    from consumer.audio_files import find_audio, shown
+    from consumer.cli.terminal import complain
+    from consumer.synthesis import MANNERS, write_pieces
+
+    if not audio:
+        complain(f"synthesising {len(MANNERS)} short pieces ...")
+        with tempfile.TemporaryDirectory(prefix="genrestream-demo-") as folder:
+            yield write_pieces(Path(folder))
+        return
+    paths = []
+    for found in find_audio(audio):
+        # A file that is not there is submitted all the same: it shows what a dead letter is.
+        if found.error is None or not found.path.exists():
+            paths.append(found.path)
+        else:
+            complain(f"{shown(found.path)}: {found.error}")
+    if not paths:
+        raise typer.BadParameter("there is no audio to label")
+    yield paths
+
+
+def _row(track: DemoTrack, *, name: str) -> Row:
+    from consumer.cli.tables import Row, printable
+    from consumer.demo import label_of
+    from consumer.watch import DeadLetter
+
+    problem = printable(track.ended.problem) if isinstance(track.ended, DeadLetter) else ""
+    return Row(name, label_of(track), problem, seconds=track.seconds)

@@ -1,0 +1,64 @@
+"""The `topics` commands: turn the topic settings into topics on the broker."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from consumer.cli.options import BootstrapServers, Config, Json, settings_from
+
+topics = typer.Typer(help="Create the service's topics.", no_args_is_help=True)
+
+
+@topics.callback()
+def _topics() -> None:
+    # With a callback typer keeps the name of a group's only command.
+    pass
+
+
+@topics.command()
+def create(
+    *,
+    partitions: Annotated[
+        int,
+        typer.Option("--partitions", "-p", min=1, help="Of uploads and labels: as many workers share them."),
+    ] = 12,
+    replication: Annotated[
+        int | None,
+        typer.Option(
+            "--replication",
+            min=1,
+            help="Copies of each partition.",
+            show_default="the broker's",
+        ),
+    ] = None,
+    as_json: Json = False,
+    bootstrap_servers: BootstrapServers = None,
+    config: Config = None,
+) -> int:
+    """Create the topics that are missing; what exists is compared and never changed.
+
+    Exit status: 0 also where an existing topic differs, which is told.
+
+    [bold]Examples[/bold]
+
+      genrestream topics create
+      genrestream topics create --partitions 24 --replication 3 -b kafka-1:9092
+    """
+    from consumer.cli.terminal import write_json, write_line
+    from consumer.kafka import KafkaAdmin
+    from consumer.logs import configure_command_logs
+    from consumer.topics import create as create_missing
+    from consumer.topics import definitions
+
+    settings = settings_from(config, overrides={"kafka": {"bootstrap_servers": bootstrap_servers}})
+    configure_command_logs(settings.log, verbose=False)
+    wanted = definitions(settings.topics, partitions=partitions, replication=replication)
+    for report in create_missing(KafkaAdmin(settings.kafka), wanted):
+        if as_json:
+            write_json({"topic": report.name, "state": report.state, "differences": list(report.differences)})
+        else:
+            details = f": {'; '.join(report.differences)}" if report.differences else ""
+            write_line(f"{report.state:<8}  {report.name}{details}")
+    return 0
