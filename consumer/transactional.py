@@ -60,6 +60,7 @@ class TransactionalDelivery:
         self._batch: Batch | None = None
         self._refused: list[Outcome] = []
         self._delivery_errors: list[BrokerError] = []
+        self._commit_asked = False
         self._fenced_at: float | None = None
 
     @property
@@ -95,6 +96,7 @@ class TransactionalDelivery:
             return Report(Progress.SKIPPED_MEMBERSHIP, batch)
         producer = self._living()
         self._batch, self._refused, self._delivery_errors = batch, [], []
+        self._commit_asked = False
         try:
             producer.begin_transaction()
             for outcome in batch.outcomes():
@@ -137,6 +139,7 @@ class TransactionalDelivery:
 
     def _commit(self, deadline: float) -> Report | None:
         self._phase = _Phase.COMMITTING
+        self._commit_asked = True
         producer = self._living()
         try:
             call_until(
@@ -208,8 +211,8 @@ class TransactionalDelivery:
         return self._report(Progress.FENCED, covered=covered)
 
     def _read_committed(self, deadline: float) -> dict[TopicPartition, int]:
-        if self._batch is None:
-            return {}
+        if self._batch is None or not self._commit_asked:
+            return {}  # nothing of ours can have been committed
         partitions = list(self._batch.prefixes)
         committed: dict[TopicPartition, int] = {}
 

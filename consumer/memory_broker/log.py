@@ -89,8 +89,12 @@ class PartitionLog:
         """Give all that a read_committed reader sees."""
         return list(self._committed(self.start_offset))
 
-    def _committed(self, offset: int) -> Iterator[InputRecord]:
-        for position in range(offset, self.last_stable_offset):
+    def committed_behind_open(self) -> list[InputRecord]:
+        """Give committed records that readers do not see yet, because an older transaction is open."""
+        return list(self._committed(self.last_stable_offset, end=self.end_offset))
+
+    def _committed(self, offset: int, *, end: int | None = None) -> Iterator[InputRecord]:
+        for position in range(offset, self.last_stable_offset if end is None else end):
             record, transaction = self._entries[position].record, self._entries[position].transaction
             if record is None:
                 continue
