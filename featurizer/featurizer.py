@@ -18,7 +18,7 @@ Device = Literal["cpu", "cuda"]
 
 MAX_MAGNITUDE = 1e12
 """Samples are near [-1, 1]. Beyond 1e12 float32 power spectra overflow and features would become NaN."""
-CHUNK_WINDOWS: dict[Device, int] = {"cpu": 4, "cuda": 128}
+CHUNK_WINDOWS: dict[Device, int] = {"cpu": 4, "cuda": 64}
 """Windows in one pass of a back end, about 15 MB of working memory each: few on a CPU for its cache."""
 WORKERS: dict[Device, int] = {"cpu": 1, "cuda": 2}
 """Threads behind `Featurizer.submit`: with two, one batch's upload overlaps another's computation."""

@@ -14,6 +14,7 @@ from featurizer.eager.statistics import mean_and_var
 from featurizer.eager.stft import Stft
 from featurizer.eager.tempo import Tempo
 from featurizer.eager.time_domain import rms, zero_crossing_rate
+from featurizer.eager.transfer import Transfer
 from featurizer.spec import FeatureSpec
 
 
@@ -39,12 +40,16 @@ class EagerBackend:
         if spec.name != "gtzan57":
             raise ValueError(f"the eager back end computes gtzan57 only: spec.name={spec.name!r}")
         self._spec = spec
-        self._device = torch.device(device)
-        self._stft = Stft(spec, device=self._device)
-        self._chroma = Chroma(spec, device=self._device)
-        self._shape = SpectralShape(spec, device=self._device)
-        self._log_mel = LogMel(spec, device=self._device)
-        self._tempo = Tempo(spec, device=self._device)
+        place = torch.device(device)
+        self._transfer = Transfer(place)
+        self._stft = Stft(spec, device=place)
+        self._chroma = Chroma(spec, device=place)
+        self._shape = SpectralShape(spec, device=place)
+        self._log_mel = LogMel(spec, device=place)
+        self._tempo = Tempo(spec, device=place)
+        if place.type == "cuda":
+            # The constants were uploaded on another stream than those that will read them.
+            torch.cuda.synchronize(place)
 
     def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Featurize one chunk.
@@ -57,10 +62,8 @@ class EagerBackend:
         -------
         numpy.ndarray, shape [batch, width], float32
         """
-        with torch.inference_mode():
-            samples = torch.from_numpy(np.require(windows, requirements=("C", "W"))).to(self._device)
-            features: NDArray[np.float32] = self.features(samples).float().cpu().numpy()
-            return features
+        with torch.inference_mode(), self._transfer.stream():
+            return self._transfer.download(self.features(self._transfer.upload(windows)))
 
     def features(self, windows: torch.Tensor) -> torch.Tensor:
         """Featurize windows that are on the device.

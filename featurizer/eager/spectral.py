@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from featurizer.eager.rounding import cumulative_sum
 from featurizer.spec import FeatureSpec
 
 FLOAT32_TINY = 1.1754943508222875e-38
@@ -57,6 +58,6 @@ class SpectralShape:
         -------
         torch.Tensor, shape [batch, n_frames], float64, Hz
         """
-        cumulative = magnitude.cumsum(-1)
+        cumulative = cumulative_sum(magnitude)
         below = cumulative < self._rolloff_percent * cumulative[..., -1:]
         return below.sum(-1).double() * self._bin_hz

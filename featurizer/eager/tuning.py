@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from featurizer.eager.rounding import log2
 from featurizer.spec import FeatureSpec
 
 N_TUNINGS = 100
@@ -58,7 +59,7 @@ class TuningEstimator:
         window, pitch, height = self._peaks(power)
         loud = height >= _median_by_window(height, window=window, batch=batch)[window]
         window, pitch = window[loud], pitch[loud]
-        semitones = self._n_chroma * _log2(pitch / A0_HZ)
+        semitones = self._n_chroma * log2(pitch / A0_HZ)
         deviation = semitones - semitones.floor()
         deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
         tuning = torch.bucketize(deviation.double(), self._edges, right=True) - 1
@@ -110,13 +111,3 @@ def _median_by_window(values: torch.Tensor, *, window: torch.Tensor, batch: int)
     lower = ordered[start + (count - 1).clamp(min=0) // 2]
     upper = ordered[start + count // 2]
     return torch.where(count > 0, (lower + upper) / 2, torch.nan)
-
-
-def _log2(values: torch.Tensor) -> torch.Tensor:
-    """Take the float32 logarithm as numpy rounds it.
-
-    On a CPU numpy itself is asked. Elsewhere the double-precision logarithm is rounded to single.
-    """
-    if values.device.type == "cpu":
-        return torch.from_numpy(np.log2(values.numpy()))
-    return values.double().log2().float()

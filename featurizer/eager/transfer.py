@@ -1,0 +1,51 @@
+"""Turns windows in memory into tensors on a device, and features back, so that threads overlap."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+class Transfer:
+    """Moves arrays between numpy and one device.
+
+    On CUDA each thread works on a stream of its own and copies from pinned memory: one thread's upload runs
+    while another's kernels do.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device, "cpu" or "cuda".
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._thread = threading.local()
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """Run the block's CUDA work on the calling thread's own stream; on a CPU change nothing."""
+        if self._device.type == "cpu":
+            yield
+            return
+        if not hasattr(self._thread, "stream"):
+            self._thread.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch: untyped
+        with torch.cuda.stream(self._thread.stream):
+            yield
+
+    def upload(self, windows: NDArray[np.float32]) -> torch.Tensor:
+        """Give the windows as a tensor on the device; read-only or strided arrays are copied first."""
+        samples = torch.from_numpy(np.require(windows, requirements=("C", "W")))
+        if self._device.type == "cpu":
+            return samples
+        return samples.pin_memory().to(self._device, non_blocking=True)
+
+    def download(self, features: torch.Tensor) -> NDArray[np.float32]:
+        """Give features as a float32 array, same shape; blocks until they are computed."""
+        array: NDArray[np.float32] = features.float().cpu().numpy()
+        return array
