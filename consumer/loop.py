@@ -10,6 +10,7 @@ The engine labels tracks beside it and answers through one queue, in any order. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from queue import Empty
 from typing import Final
 
@@ -45,8 +46,8 @@ _BUSY_POLL_SECONDS: Final = 0.01
 own check of the poll interval."""
 _IDLE_POLL_SECONDS: Final = 0.1
 _WAIT_SECONDS: Final = 0.005
-_SHOW_SECONDS: Final = 1.0
-"""Gauges, lag and membership are looked at this often."""
+_SHOW_SECONDS: Final = 0.5
+"""Partitions, lag and membership are looked at this often; `polled_at` is fresh after every turn."""
 _FLUSH_SECONDS: Final = 10.0
 _FLUSH_SHARE: Final = 0.1
 """A flush gives up for now after this share of the poll interval: in it nobody polls."""
@@ -301,14 +302,14 @@ class KafkaLoop:
 
     def _publish(self) -> None:
         now = self._clock.monotonic()
-        look = now - self._shown_at >= _SHOW_SECONDS
-        joined = is_member(self._consumer.group_metadata()) if look else self._snapshot.joined
+        if now - self._shown_at < _SHOW_SECONDS:
+            self._snapshot = replace(self._snapshot, polled_at=now, stopping=self._stop_requests > 0)
+            return
+        self._shown_at = now
         self._snapshot = LoopSnapshot(
             polled_at=now,
-            joined=joined,
+            joined=is_member(self._consumer.group_metadata()),
             stopping=self._stop_requests > 0,
             partitions=snapshot_partitions(self._assignment, now=now),
         )
-        if look:
-            self._shown_at = now
-            show(self._metrics, self._snapshot, lag=self._consumer.lag())
+        show(self._metrics, self._snapshot, lag=self._consumer.lag())

@@ -24,6 +24,10 @@ _LOSABLE: Final = frozenset(
 """Requests whose loss the client learns of by a time-out; a poll without an answer is just an empty one."""
 
 
+_PAUSES_SECONDS: Final = (1.0, 8.0, 40.0)
+"""Harmless; longer than a session; longer than the longest poll interval."""
+
+
 class Crash(BaseException):
     """The process is gone; nothing in it may catch this."""
 
@@ -35,11 +39,12 @@ class Odds:
     crash: float
     lose: float
     freeze: float
+    stall: float
     fence: float
     interleave: float
 
 
-QUIET: Final = Odds(crash=0.0, lose=0.0, freeze=0.0, fence=0.0, interleave=0.05)
+QUIET: Final = Odds(crash=0.0, lose=0.0, freeze=0.0, stall=0.0, fence=0.0, interleave=0.05)
 
 
 def draw_odds(rng: Random) -> Odds:
@@ -51,7 +56,8 @@ def draw_odds(rng: Random) -> Odds:
     return Odds(
         crash=sometimes(0.02),
         lose=sometimes(0.05),
-        freeze=sometimes(0.01),
+        freeze=sometimes(0.03),
+        stall=sometimes(0.03),
         fence=sometimes(0.004),
         interleave=0.15,
     )
@@ -65,6 +71,9 @@ class Stage(Protocol):
 
     def freeze(self, client_id: str, seconds: float) -> None:
         """Stop the worker for so long, heartbeats and all."""
+
+    def stall(self, client_id: str, seconds: float) -> None:
+        """Keep the worker from polling for so long while its heartbeats go on."""
 
     def fence(self, client_id: str) -> None:
         """Let a twin with the same transactional.id appear and go."""
@@ -103,6 +112,18 @@ class Chaos:
         if losable and self._rng.random() < self.odds.lose:
             self._time_out(request)
 
+    def pause(self, client_id: str) -> None:
+        """Do something to a worker between its requests, seldom: turns are many."""
+        if self._rng.random() > 0.1:
+            return
+        dice = self._rng.random()
+        if dice < self.odds.crash:
+            raise Crash(f"{client_id}: between requests")
+        if dice < self.odds.crash + self.odds.freeze:
+            self._stage.freeze(client_id, self._rng.choice(_PAUSES_SECONDS))
+        elif dice < self.odds.crash + self.odds.freeze + self.odds.stall:
+            self._stage.stall(client_id, self._rng.choice(_PAUSES_SECONDS))
+
     def _disturb(self, request: Request, *, dice: float) -> None:
         odds = self.odds
         if dice < odds.interleave:
@@ -114,7 +135,7 @@ class Chaos:
         if dice < odds.crash:
             raise Crash(f"{request.client_id}: {request.moment.value} {request.operation}")
         if dice < odds.crash + odds.freeze:
-            self._stage.freeze(request.client_id, self._rng.choice((1.0, 8.0, 40.0)))
+            self._stage.freeze(request.client_id, self._rng.choice(_PAUSES_SECONDS))
         elif dice < odds.crash + odds.freeze + odds.fence:
             self._stage.fence(request.client_id)
 

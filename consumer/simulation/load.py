@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Queue
@@ -77,12 +78,15 @@ class SimulatedEngine:
 
     Attributes
     ----------
+    on_check : Callable[[], None]
+        Called once a turn of the loop, outside any request: where a process may stall or die.
     completions : Queue of Completion
         Where jobs end.
     """
 
     timeline: Timeline
     rng: Random
+    on_check: Callable[[], None]
     completions: Queue[Completion] = field(default_factory=Queue)
     _unstarted: dict[Ticket, TopicPartition] = field(default_factory=dict)
 
@@ -125,7 +129,8 @@ class SimulatedEngine:
         return gone
 
     def check(self) -> None:
-        """Never fail."""
+        """Never fail by itself."""
+        self.on_check()
 
     def close(self) -> None:
         """Do nothing: no job holds anything."""

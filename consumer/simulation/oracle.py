@@ -54,6 +54,7 @@ class Oracle:
         }
         self._outputs = broker.partitions([settings.topics.labels, settings.topics.dead_letters])
         self._retries = broker.partitions([retry.topic for retry in settings.topics.retries])
+        self._end = 0
         self._read_to: Counter[TopicPartition] = Counter()
         self._checked_to: Counter[TopicPartition] = Counter()
         self.outcomes: Counter[Delivered] = Counter()
@@ -64,9 +65,12 @@ class Oracle:
 
     def check_commits(self) -> None:
         """Raise `ViolationError` where a committed offset is past a record without a visible outcome."""
+        committed = self._broker.committed(self._group)
+        if committed == self._checked_to:
+            return
         self._read()
         hidden = set(self._hidden())
-        for partition, next_offset in self._broker.committed(self._group).items():
+        for partition, next_offset in committed.items():
             if next_offset < self._checked_to[partition]:
                 raise ViolationError(f"{partition}: the committed offset went back to {next_offset}")
             for offset, delivered in self._inputs[partition].items():
@@ -79,7 +83,11 @@ class Oracle:
             self._checked_to[partition] = next_offset
 
     def drained(self) -> bool:
-        """Whether every visible input record is before its partition's committed offset."""
+        """Whether every input record is visible and before its committed offset, and so is its outcome."""
+        for partition in (*self._inputs, *self._outputs):
+            log = self._broker.log(partition)
+            if log.last_stable_offset < log.end_offset:
+                return False  # a dead worker's transaction has not timed out yet
         self._read()
         committed = self._broker.committed(self._group)
         return all(
@@ -103,6 +111,10 @@ class Oracle:
                 raise ViolationError(f"one attempt too many: {delivered}")
 
     def _read(self) -> None:
+        end = sum(self._broker.log(partition).end_offset for partition in (*self._inputs, *self._outputs))
+        if end == self._end:
+            return
+        self._end = end
         for partition in self._inputs:
             for record in self._new_records(partition):
                 if partition.topic in self._topics.uploads:

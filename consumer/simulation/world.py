@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any, Final, Literal
 
@@ -113,6 +113,11 @@ class World:
             self.interleave()
         worker.consumer.frozen = not worker.alive
 
+    def stall(self, client_id: str, seconds: float) -> None:
+        """Keep a worker from polling while its heartbeats go on."""
+        self._say("%s stalls for %.0f s", client_id, seconds)
+        self.timeline.advance(seconds)
+
     def fence(self, client_id: str) -> None:
         """Take a worker's transactional.id over for a moment."""
         worker = self._worker(client_id)
@@ -180,8 +185,8 @@ class World:
                 client_id=client_id,
                 transaction_timeout_seconds=kafka.transaction_timeout_seconds,
             ),
-            engine=SimulatedEngine(self.timeline, self.rng),
-            metrics=Metrics(),
+            engine=SimulatedEngine(self.timeline, self.rng, on_check=partial(self.chaos.pause, client_id)),
+            metrics=_metrics(),
             clock=self.clock,
         )
         loop.start()
@@ -255,6 +260,12 @@ def simulate(seed: int, *, loop_type: type[KafkaLoop] = KafkaLoop) -> World:
     world = World(seed, loop_type=loop_type)
     world.run()
     return world
+
+
+@cache
+def _metrics() -> Metrics:
+    """Give the metrics that all simulated workers share; nobody reads them."""
+    return Metrics()
 
 
 def _draw_settings(rng: Random) -> Settings:
