@@ -203,6 +203,9 @@ def open_with_av(source: Source) -> AvDecoder | None:
         raise
     # One thread a file: tracks are decoded beside each other, and results must not depend on timing.
     stream.codec_context.thread_count = 1
+    if stream.codec_context.name == "flac":
+        # Else a frame whose checksum is wrong is played all the same: a burst of noise at full scale.
+        stream.codec_context.options = {"err_detect": "crccheck+explode"}
     return AvDecoder(container, stream)
 
 
