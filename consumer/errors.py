@@ -151,6 +151,12 @@ class BrokerAuthorizationError(FatalError):
     exit_status: ClassVar[int] = 5
 
 
+class DecodersUnavailableError(FatalError):
+    """Decoding children die as soon as they start: no track can be worked on."""
+
+    reason: ClassVar[str] = "decoders_unavailable"
+
+
 class BrokerUnavailableError(FatalError):
     """The broker cannot be reached, or a topic is missing, and the command cannot wait for it."""
 

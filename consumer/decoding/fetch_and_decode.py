@@ -1,0 +1,75 @@
+"""Turns a URI into windows in a sink: fetch, decode, cut; loaded by children only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+from consumer.config import FetchSettings
+from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.decoding.sinks import WindowSink
+from consumer.decoding.work import Tell
+from consumer.fetch import Fetcher
+from featurizer.spec import FeatureSpec
+from featurizer.track import AudioReport, TrackReader
+
+_WINDOWS_AT_ONCE: Final = 16
+"""4 MB of samples: enough for a featurizer's batch, little beside a decoder's own memory."""
+
+
+class FetchingDecoder:
+    """Does one task after another.
+
+    Parameters
+    ----------
+    fetch : FetchSettings
+        Where audio may come from.
+    max_duration_seconds : float
+        A longer track is refused.
+    spec : FeatureSpec
+        Gives rate and length of a window.
+    """
+
+    def __init__(self, fetch: FetchSettings, *, max_duration_seconds: float, spec: FeatureSpec) -> None:
+        self._max_duration_seconds = max_duration_seconds
+        self._spec = spec
+        self._on_retry: Callable[[str], None] | None = None
+        self._fetcher = Fetcher(fetch, on_retry=self._retried)
+
+    def __call__(self, task: Task, sink: WindowSink, tell: Tell) -> Finished:
+        """Fetch, decode and cut one track.
+
+        Raises
+        ------
+        FetchError
+            As `Fetcher.fetch` says.
+        AudioError
+            As `TrackReader` says.
+        """
+        started = time.monotonic()
+        self._on_retry = lambda cause: tell(Retried(task.number, cause))
+        with self._fetcher.fetch(task.uri, deadline=started + task.fetch_seconds) as fetched:
+            decoding = time.monotonic()
+            tell(Fetched(task.number, decoding - started, fetched.size_bytes))
+            report = self._decode(fetched.file, sink)
+        return Finished(
+            task.number,
+            duration_seconds=float(report.duration_seconds),
+            codec=str(report.codec),
+            sample_rate=int(report.sample_rate),
+            warnings=tuple(str(warning) for warning in report.warnings),
+            decode_seconds=max(time.monotonic() - decoding - sink.seconds, 0.0),
+            featurize_seconds=sink.featurize_seconds,
+        )
+
+    def _decode(self, file: BinaryIO, sink: WindowSink) -> AudioReport:
+        limit = self._max_duration_seconds
+        with TrackReader(file, spec=self._spec, max_duration_seconds=limit) as reader:
+            for windows in reader.windows(batch=_WINDOWS_AT_ONCE):
+                sink.put(windows)
+            return reader.report
+
+    def _retried(self, cause: str) -> None:
+        if self._on_retry is not None:
+            self._on_retry(cause)

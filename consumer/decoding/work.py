@@ -1,0 +1,81 @@
+"""Turns settings into what a decoding child does, as a small picklable value that it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from consumer.config import FetchSettings
+from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.decoding.sinks import Featurize, WindowSink
+from featurizer.spec import FeatureSpec
+
+Tell = Callable[[Fetched | Retried], None]
+DoTask = Callable[[Task, WindowSink, Tell], Finished]
+"""Does one task; `Tell` reports what the parent should know before the end."""
+
+
+class Work(Protocol):
+    """What a child does. The product has one; tests have others, which crash, hang and eat memory.
+
+    Attributes
+    ----------
+    preload : tuple of str
+        Modules that the fork server imports, so that children share them and start at once.
+    featurizer_preload : tuple of str
+        The same, where children featurize.
+    """
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """See the class."""
+
+    @property
+    def featurizer_preload(self) -> tuple[str, ...]:
+        """See the class."""
+
+    def featurizer(self, spec: FeatureSpec) -> Featurize:
+        """Build and warm up, in the child, what turns windows into features."""
+
+    def prepare(self) -> DoTask:
+        """Build, in the child, the function that does one task."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAndDecode:
+    """The product's work: fetch the URI, decode it, cut it into windows.
+
+    What it needs is imported in the child: the parent loads no decoder, no object-store client and, where
+    children featurize, no torch.
+
+    Parameters
+    ----------
+    fetch : FetchSettings
+        Where audio may come from.
+    max_duration_seconds : float
+        A longer track is refused.
+    spec : FeatureSpec
+        Gives rate and length of a window.
+    """
+
+    fetch: FetchSettings
+    max_duration_seconds: float
+    spec: FeatureSpec
+
+    preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.fetch_and_decode",)
+    featurizer_preload: ClassVar[tuple[str, ...]] = ("featurizer.featurizer",)
+
+    def featurizer(self, spec: FeatureSpec) -> Featurize:
+        """Build and warm up the CPU's featurizer."""
+        from featurizer.featurizer import Featurizer  # noqa: PLC0415 - see the class
+
+        featurizer = Featurizer(device="cpu", spec=spec)
+        featurizer.warm_up()
+        return featurizer
+
+    def prepare(self) -> DoTask:
+        """Build the fetcher and give the function that does one task."""
+        from consumer.decoding.fetch_and_decode import FetchingDecoder  # noqa: PLC0415 - see the class
+
+        return FetchingDecoder(self.fetch, max_duration_seconds=self.max_duration_seconds, spec=self.spec)
