@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,9 +153,9 @@ class WorkerThread:
 
 
 class Demo:
-    """One demonstration: a mock cluster and a worker, ready when the body of `open_demo` begins.
+    """One demonstration: a mock cluster and a worker that is starting. Made by `open_demo`.
 
-    One thread, which may block in `run` for as long as the tracks take.
+    One thread, which blocks in `await_ready` while the worker starts and in `run` while tracks are labelled.
     """
 
     def __init__(self, settings: Settings, *, worker: WorkerThread) -> None:
@@ -201,17 +201,14 @@ class Demo:
 
 
 @contextmanager
-def open_demo(settings: Settings, *, report: Callable[[str], None]) -> Iterator[Demo]:
-    """Start everything; `report` hears what is being waited for. All of it ends with the body."""
-    report("starting a mock Kafka cluster and a worker ...")
+def open_demo(settings: Settings) -> Iterator[Demo]:
+    """Start everything, which goes on starting within the body and ends with it."""
     with MockCluster() as cluster:
         fitted = for_demo(settings, bootstrap_servers=cluster.bootstrap_servers)
         topics = fitted.topics
         cluster.create_topics([*topics.inputs, topics.labels, topics.dead_letters])
         with running_worker(fitted) as worker:
-            demo = Demo(fitted, worker=worker)
-            demo.await_ready()
-            yield demo
+            yield Demo(fitted, worker=worker)
 
 
 def _raise_if_lost(ended: Submitted) -> None:
@@ -222,3 +219,8 @@ def _raise_if_lost(ended: Submitted) -> None:
 def label_of(track: DemoTrack) -> TrackLabelled | None:
     """Give a track's label, or None where it was dead-lettered."""
     return track.ended if isinstance(track.ended, TrackLabelled) else None
+
+
+def problem_of(track: DemoTrack) -> str:
+    """Give why a track was dead-lettered; empty where it was not."""
+    return track.ended.problem if isinstance(track.ended, DeadLetter) else ""

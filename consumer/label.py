@@ -10,7 +10,7 @@ from queue import Empty
 from typing import Any, Final
 
 from consumer.audio_files import Found, shown, upload_of
-from consumer.config import Settings
+from consumer.config import Settings, WorkerSettings
 from consumer.errors import TrackDeadlineError, reason
 from consumer.events import TrackLabelled
 from consumer.jobs import Completion, Engine, Ticket, TopicPartition, TrackJob
@@ -47,6 +47,16 @@ def for_local_files(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"fetch": settings.fetch.model_copy(update={"file_roots": (Path("/"),)})}
     )
+
+
+def label_files(
+    files: Sequence[Found], *, engine: Engine, settings: WorkerSettings
+) -> Iterator[LabelledFile]:
+    """Label files by an engine, within a worker's limits, as `Labeller.label` says."""
+    labeller = Labeller(
+        engine, max_in_flight=settings.max_in_flight, deadline_seconds=settings.track_deadline_seconds
+    )
+    return labeller.label(files)
 
 
 @dataclass(slots=True)

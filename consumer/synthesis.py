@@ -240,7 +240,7 @@ MANNERS: Final = tuple(_ARRANGEMENTS)
 """What `synthesize` can write in the manner of."""
 
 
-def synthesize(manner: str, *, seconds: float = 18.0, seed: int = 0) -> Sound:
+def synthesize(manner: str, *, seconds: float = 15.0, seed: int = 0) -> Sound:
     """Arrange and play one piece.
 
     Parameters
@@ -273,7 +273,7 @@ def write_wav(samples: NDArray[np.float32], path: Path, *, sample_rate: int = SA
 
 
 def write_pieces(
-    folder: Path, *, manners: Sequence[str] = MANNERS, seconds: float = 18.0, seed: int = 0
+    folder: Path, *, manners: Sequence[str] = MANNERS, seconds: float = 15.0, seed: int = 0
 ) -> list[Path]:
     """Write one piece a manner as `synthetic-<manner>.wav` into an existing folder."""
     return [

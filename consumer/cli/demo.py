@@ -6,15 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from consumer.cli.options import Config, Device, Model, Verbose, model_overrides, settings_from
-
-if TYPE_CHECKING:
-    from consumer.cli.tables import Row
-    from consumer.demo import DemoTrack
 
 
 def demo(
@@ -43,33 +39,27 @@ def demo(
       genrestream demo ~/Music/album another.mp3
       genrestream demo --interval 2 ~/Music
     """
-    from consumer.audio_files import shown
-    from consumer.cli.tables import label_table, plain_line, printable, short_names
-    from consumer.cli.terminal import complain, is_terminal, print_table, progress, write_json, write_line
-    from consumer.demo import Tally, open_demo
+    from consumer.cli.outputs import output_for
+    from consumer.cli.terminal import complain, is_terminal, progress, write_json, write_line
+    from consumer.demo import Tally, label_of, open_demo, problem_of
     from consumer.logs import configure_command_logs
 
     overrides: dict[str, dict[str, Any]] = {"worker": {"device": device}, "model": model_overrides(model)}
     settings = settings_from(config, overrides=overrides)
     configure_command_logs(settings.log, verbose=verbose)
-    with _paths(audio or []) as paths:
-        names = dict(zip(paths, short_names(paths), strict=True))
+    complain("starting a mock Kafka cluster and a worker ...")
+    with (
+        open_demo(settings) as service,
+        _paths(audio or []) as paths,
+        output_for(paths, failures=write_line) as output,
+    ):
         tally = Tally(submitted=len(paths))
-        rows: list[tuple[Path, Row]] = []
-        with (
-            open_demo(settings, report=complain) as service,
-            progress(len(paths), verb="labelling", lines_follow=not is_terminal()) as bar,
-        ):
+        service.await_ready()
+        with progress(len(paths), verb="labelling", lines_follow=not is_terminal()) as bar:
             for track in service.run(paths, interval_seconds=interval):
                 tally.count(track)
-                name = names[track.path] if is_terminal() else printable(shown(track.path))
-                rows.append((track.path, _row(track, name=name)))
-                if not is_terminal():
-                    write_line(plain_line(rows[-1][1]))
-                bar.advance(name)
-    if is_terminal():
-        order = {path: number for number, path in enumerate(paths)}
-        print_table(label_table([row for _, row in sorted(rows, key=lambda entry: order[entry[0]])]))
+                output.show(track.path, label_of(track), problem=problem_of(track), seconds=track.seconds)
+                bar.advance(output.name(track.path))
     if not audio:
         complain("These pieces are synthetic: their labels say little about how real music is labelled.")
         complain('Your own music: make demo AUDIO="path ...", or genrestream demo path ...')
@@ -99,12 +89,3 @@ def _paths(audio: list[Path]) -> Iterator[list[Path]]:
     if not paths:
         raise typer.BadParameter("there is no audio to label")
     yield paths
-
-
-def _row(track: DemoTrack, *, name: str) -> Row:
-    from consumer.cli.tables import Row, printable
-    from consumer.demo import label_of
-    from consumer.watch import DeadLetter
-
-    problem = printable(track.ended.problem) if isinstance(track.ended, DeadLetter) else ""
-    return Row(name, label_of(track), problem, seconds=track.seconds)

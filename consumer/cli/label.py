@@ -37,11 +37,12 @@ def label(
       genrestream label song.mp3
       genrestream label --json ~/Music | jq -r 'select(.confidence > 0.8) | [.genre, .path] | @tsv'
     """
-    from consumer.audio_files import find_audio, shown
-    from consumer.cli.tables import Row, label_table, plain_line, printable, problem_of, short_names
-    from consumer.cli.terminal import complain, is_terminal, print_table, progress, write_json, write_line
+    from consumer.audio_files import find_audio
+    from consumer.cli.outputs import output_for
+    from consumer.cli.tables import problem_of
+    from consumer.cli.terminal import complain, is_terminal, progress, write_json
     from consumer.events import TrackLabelled
-    from consumer.label import Labeller, for_local_files
+    from consumer.label import for_local_files, label_files
     from consumer.logs import configure_command_logs
     from consumer.worker import open_pipeline
 
@@ -49,36 +50,19 @@ def label(
     settings = for_local_files(settings_from(config, overrides=overrides))
     configure_command_logs(settings.log, verbose=verbose)
     found = find_audio(files)
-    as_table = is_terminal() and not as_json
-    names = short_names([file.path for file in found]) if as_table else []
-    rows: list[Row] = []
     failed = 0
     with (
+        output_for([file.path for file in found], failures=complain) as output,
         open_pipeline(settings) as pipeline,
-        progress(len(found), verb="labelling", lines_follow=not as_table) as bar,
+        progress(len(found), verb="labelling", lines_follow=as_json or not is_terminal()) as bar,
     ):
-        labeller = Labeller(
-            pipeline,
-            max_in_flight=settings.worker.max_in_flight,
-            deadline_seconds=settings.worker.track_deadline_seconds,
-        )
-        for number, ended in enumerate(labeller.label(found)):
-            name = names[number] if as_table else printable(shown(ended.path))
-            row = (
-                Row(name, ended.result)
-                if isinstance(ended.result, TrackLabelled)
-                else Row(name, None, problem_of(ended.result))
-            )
-            failed += row.label is None
+        for ended in label_files(found, engine=pipeline, settings=settings.worker):
             if as_json:
                 write_json(ended.to_json())
-            elif as_table:
-                rows.append(row)
-            elif row.label is None:
-                complain(plain_line(row))
+            elif isinstance(ended.result, TrackLabelled):
+                output.show(ended.path, ended.result)
             else:
-                write_line(plain_line(row))
-            bar.advance(name)
-    if as_table:
-        print_table(label_table(rows))
+                output.show(ended.path, None, problem=problem_of(ended.result))
+            failed += not isinstance(ended.result, TrackLabelled)
+            bar.advance(output.name(ended.path))
     return 1 if failed else 0

@@ -68,13 +68,13 @@ def percent(ratio: float) -> str:
 def problem_of(error: BaseException) -> str:
     """Write why a track failed, in one line."""
     described = error_to_json(error)
-    return printable(f"{described['reason']}: {described['message']}")
+    return f"{described['reason']}: {described['message']}"
 
 
 def plain_line(row: Row) -> str:
     """Write one track as one line."""
     if row.label is None:
-        return f"{row.name}: {row.problem}"
+        return f"{row.name}: {printable(row.problem)}"
     label = row.label
     verdict = label.genre or f"abstained ({label.abstain_reason})"
     seconds = "" if row.seconds is None else f" after {row.seconds:.2f} s"
@@ -104,7 +104,7 @@ def _cells(row: Row) -> tuple[RenderableType, ...]:
     from rich.text import Text
 
     if row.label is None:
-        return Text(row.name), Text("failed", style="red"), "", Text(row.problem, style="red")
+        return Text(row.name), Text("failed", style="red"), "", Text(printable(row.problem), style="red")
     genre = row.label.genre
     verdict = Text(genre, style="bold green") if genre else Text("abstained", style="yellow")
     confidence = percent(row.label.confidence)
