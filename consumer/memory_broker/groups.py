@@ -58,6 +58,7 @@ class Group:
             self.members[member_id] = Member(member_id, alive, polled_at=now, heard_at=now)
         member = self.members[member_id]
         member.topics, member.owned, member.joined = topics, frozenset(owned), True
+        member.generation = 0  # an assignment that it has not taken yet is void
         if self._rebalancing_since is None:
             self._begin(now, joined=member)
         self._complete_if_all_joined()

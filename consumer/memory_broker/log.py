@@ -52,7 +52,7 @@ class PartitionLog:
     @property
     def last_stable_offset(self) -> int:
         """The first offset of an open transaction, or the end: where read_committed readers stop."""
-        return min(self._open.values(), default=self.end_offset)
+        return min(self._open.values()) if self._open else len(self._entries)
 
     def append(
         self, record: OutputRecord, *, timestamp_ms: int, transaction: Transaction | None = None
@@ -83,7 +83,7 @@ class PartitionLog:
 
     def read(self, offset: int) -> InputRecord | None:
         """Give the first committed record at `offset` or later, below the last stable offset."""
-        return next(self._committed(offset), None)
+        return next(self._committed(offset), None) if offset < len(self._entries) else None
 
     def visible(self) -> list[InputRecord]:
         """Give all that a read_committed reader sees."""
