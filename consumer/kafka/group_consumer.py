@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import confluent_kafka as ck
@@ -10,8 +11,8 @@ import confluent_kafka as ck
 from consumer.config import KafkaSettings
 from consumer.jobs import InputRecord, TopicPartition
 from consumer.kafka import properties
+from consumer.kafka.expulsion import Expulsion
 from consumer.kafka.lag import lags
-from consumer.kafka.thread import OwnerThread
 from consumer.kafka.translate import (
     bare,
     broker_error,
@@ -41,7 +42,7 @@ _HOPELESS: Final = frozenset(
 
 
 class KafkaConsumer:
-    """A member of the group; see `ConsumerPort`. Belongs to the thread that makes it.
+    """A member of the group; see `ConsumerPort`. Touched by one thread only.
 
     A partition for which the group has never committed is read from its beginning. A committed offset that
     the partition does not hold any more (expired by retention, or the topic was made anew) is an error of
@@ -59,11 +60,12 @@ class KafkaConsumer:
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._thread = OwnerThread()
         self._group = settings.group
         self._assigned: set[TopicPartition] = set()
+        self._paused: set[TopicPartition] = set()
         self._lag: dict[TopicPartition, int] = {}
         self._trouble: BrokerError | None = None
+        self._expulsion = Expulsion(settings.max_poll_interval_seconds)
         config = configuration(properties.group_consumer(settings))
         config |= {"stats_cb": self._on_statistics, "error_cb": self._on_error}
         with refused_as_settings("consumer"):
@@ -71,7 +73,6 @@ class KafkaConsumer:
 
     def subscribe(self, topics: Sequence[str], *, listener: RebalanceListener) -> None:
         """Join the group; partitions arrive through the listener, within `poll` and `close`."""
-        self._thread.check()
 
         def on_assign(client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
             client.incremental_assign(partitions)
@@ -89,9 +90,10 @@ class KafkaConsumer:
 
     def poll(self, timeout_seconds: float) -> InputRecord | None:
         """Give the next record, or None after the time-out; see `ConsumerPort`."""
-        self._thread.check()
+        self._expulsion.before_poll(self._assigned)
         with translated("poll"):
             message = self._client.poll(timeout_seconds)
+        self._expulsion.after_poll()
         self._raise_trouble()
         if message is None:
             return None
@@ -101,31 +103,32 @@ class KafkaConsumer:
         if error.code() == ck.KafkaError._AUTO_OFFSET_RESET:
             self._begin_or_raise(message, error)
             return None
+        if error.code() == ck.KafkaError._MAX_POLL_EXCEEDED:
+            self._expulsion.confirm(self._assigned)
         raised = broker_error(error, doing=f"poll: topic={message.topic()!r}")
         raised.retriable = not (raised.fatal or raised.code in _HOPELESS or raised.is_authorization)
         raise raised
 
     def pause(self, partitions: Partitions) -> None:
         """Stop the flow of records from these assigned partitions."""
-        self._thread.check()
         with translated("pause"):
             self._client.pause(bare(partitions))
+        self._paused.update(partitions)
 
     def resume(self, partitions: Partitions) -> None:
         """Undo `pause`."""
-        self._thread.check()
         with translated("resume"):
             self._client.resume(bare(partitions))
+        self._paused.difference_update(partitions)
 
     def group_metadata(self) -> GroupMetadata:
         """Give the membership as it is now."""
-        self._thread.check()
         with translated("read the group metadata"):
-            return group_metadata(self._client.consumer_group_metadata())
+            metadata = group_metadata(self._client.consumer_group_metadata())
+        return replace(metadata, generation=0) if self._expulsion.is_suspected else metadata
 
     def committed(self, partitions: Partitions, *, timeout_seconds: float) -> dict[TopicPartition, int]:
         """Read the group's committed next offsets; a partition without one is left out."""
-        self._thread.check()
         with translated("read committed offsets"):
             found = self._client.committed(bare(partitions), timeout=timeout_seconds)
         for partition in found:
@@ -135,7 +138,6 @@ class KafkaConsumer:
 
     def commit(self, next_offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets synchronously, outside any transaction (at-least-once)."""
-        self._thread.check()
         with translated("commit offsets"):
             done = self._client.commit(offsets=with_offsets(next_offsets), asynchronous=False)
         for partition in done:
@@ -144,12 +146,10 @@ class KafkaConsumer:
 
     def lag(self) -> dict[TopicPartition, int]:
         """Give the last known lag, in records, of each assigned partition."""
-        self._thread.check()
         return {partition: self._lag[partition] for partition in self._assigned if partition in self._lag}
 
     def close(self) -> None:
         """Leave the group, revoking what is assigned; never raises for a broker that does not answer."""
-        self._thread.check()
         with translated("close"):
             self._client.close()
 
@@ -159,6 +159,8 @@ class KafkaConsumer:
             tell(places)
         finally:
             self._assigned.difference_update(places)
+            self._paused.difference_update(places)
+            self._expulsion.settle(places)
             self._client.incremental_unassign(partitions)
 
     def _begin_or_raise(self, message: ck.Message, error: ck.KafkaError) -> None:
@@ -182,7 +184,7 @@ class KafkaConsumer:
             self._client.incremental_assign(with_offsets({here: ck.OFFSET_BEGINNING}))
 
     def _on_statistics(self, statistics: str) -> None:
-        self._lag = lags(statistics, self._assigned)
+        self._lag = lags(statistics, self._assigned, paused=self._paused)
 
     def _on_error(self, error: ck.KafkaError) -> None:
         # Called within poll. The library tries again for ever after most of these, which is right while a

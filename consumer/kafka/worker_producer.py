@@ -9,7 +9,6 @@ import confluent_kafka as ck
 from consumer.config import KafkaSettings, TopicSettings
 from consumer.jobs import OutputRecord, TopicPartition
 from consumer.kafka import properties
-from consumer.kafka.thread import OwnerThread
 from consumer.kafka.translate import (
     broker_error,
     configuration,
@@ -21,7 +20,7 @@ from consumer.ports import BrokerError, DeliveryCallback, GroupMetadata
 
 
 class KafkaProducer:
-    """The worker's producer; see `ProducerPort`. Belongs to the thread that makes it.
+    """The worker's producer; see `ProducerPort`. Touched by one thread only.
 
     Parameters
     ----------
@@ -37,7 +36,6 @@ class KafkaProducer:
     """
 
     def __init__(self, settings: KafkaSettings, *, topics: TopicSettings) -> None:
-        self._thread = OwnerThread()
         self._trouble: BrokerError | None = None
         config = configuration(properties.worker_producer(settings, topics))
         config["error_cb"] = self._on_error
@@ -46,7 +44,6 @@ class KafkaProducer:
 
     def init_transactions(self, *, timeout_seconds: float) -> None:
         """Register the transactional.id, fencing and aborting what an earlier holder left open."""
-        self._thread.check()
         try:
             with translated("register the transactional.id"):
                 self._client.init_transactions(timeout_seconds)
@@ -56,13 +53,11 @@ class KafkaProducer:
 
     def begin_transaction(self) -> None:
         """Open a transaction."""
-        self._thread.check()
         with translated("begin a transaction"):
             self._client.begin_transaction()
 
     def produce(self, record: OutputRecord, *, on_delivery: DeliveryCallback) -> None:
         """Enqueue a record; the callback runs on this thread within a later call."""
-        self._thread.check()
 
         def delivered(error: ck.KafkaError | None, _message: ck.Message) -> None:
             on_delivery(None if error is None else broker_error(error, doing=f"produce to {record.topic}"))
@@ -84,7 +79,6 @@ class KafkaProducer:
         timeout_seconds: float,
     ) -> None:
         """Add consumed offsets to the transaction."""
-        self._thread.check()
         with translated("add offsets to the transaction"):
             self._client.send_offsets_to_transaction(
                 with_offsets(next_offsets), metadata.handle, timeout_seconds
@@ -92,19 +86,16 @@ class KafkaProducer:
 
     def commit_transaction(self, *, timeout_seconds: float) -> None:
         """Commit the transaction, flushing what was produced."""
-        self._thread.check()
         with translated("commit the transaction"):
             self._client.commit_transaction(timeout_seconds)
 
     def abort_transaction(self, *, timeout_seconds: float) -> None:
         """Abort the transaction, discarding what was produced."""
-        self._thread.check()
         with translated("abort the transaction"):
             self._client.abort_transaction(timeout_seconds)
 
     def flush(self, *, timeout_seconds: float) -> int:
         """Wait for deliveries; give the number still outstanding."""
-        self._thread.check()
         with translated("flush"):
             outstanding = self._client.flush(timeout_seconds)
         self._raise_trouble()
@@ -112,7 +103,6 @@ class KafkaProducer:
 
     def close(self) -> None:
         """Forget the producer without waiting for anything; nothing may be called afterwards."""
-        self._thread.check()
         with translated("close"):
             self._client.purge(in_queue=True, in_flight=True, blocking=False)
         del self._client
