@@ -117,6 +117,11 @@ class Pipeline:
         """Process ids of the server that forks the children, and of the children."""
         return self._stages.pool.pids
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that no child has begun."""
+        return len(self._waiting)
+
     def describe(self) -> dict[str, str]:
         """Say in words which model speaks, where the work is done and by how many children."""
         manifest = self._scorer.manifest

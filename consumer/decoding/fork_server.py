@@ -3,7 +3,8 @@
 Why not the standard library's fork server: its children hold the descriptor that keeps it alive, so a child
 that hangs survives a killed parent for ever, and each child runs the parent's main script again (librdkafka
 and all). Here the parent alone holds the control socket: when it dies, by whatever death, this process reads
-the end of file and exits, and the kernel kills the children (`PR_SET_PDEATHSIG`).
+the end of file, kills the children and exits. Should this process be killed, the kernel kills the children
+(`PR_SET_PDEATHSIG`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ EXITED: Final = b"x"
 _RECORD: Final = struct.Struct("!cii")
 """A request or report: what, process id, exit status (as `os.waitstatus_to_exitcode` gives it)."""
 _MAX_FDS: Final = 8
+_CLOSE_SECONDS: Final = 0.5
 _PR_SET_PDEATHSIG: Final = 1
 
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -113,10 +115,13 @@ class ForkServer:
         ]
 
     def close(self) -> None:
-        """Kill the server, and with it all children; waits for the server's end, which is immediate."""
-        self._process.kill()
-        self._process.wait()
+        """Have the server kill all children and exit; waits for it, which takes milliseconds."""
         self._control.close()
+        try:
+            self._process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:  # stuck in an import, before it forked any child
+            self._process.kill()
+            self._process.wait()
 
 
 def die_with(parent_pid: int) -> None:
@@ -166,7 +171,7 @@ class _Server:
     def _answer(self) -> None:
         request, descriptors, _, _ = socket.recv_fds(self._control, _RECORD.size, _MAX_FDS)
         if not request:
-            os._exit(0)
+            self._exit()
         what, pid, _ = _RECORD.unpack(request)
         if what == KILL and pid in self._children:
             os.kill(pid, signal.SIGKILL)
@@ -213,4 +218,11 @@ class _Server:
         try:
             self._control.sendall(_RECORD.pack(what, pid, status))
         except OSError:
-            os._exit(0)
+            self._exit()
+
+    def _exit(self) -> NoReturn:
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+        os._exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,6 +71,7 @@ class DecodingPool:
         self._holders: dict[int, Decoder] = {}
         self._events: list[Event] = []
         self._closed = False
+        self._wake_lock = threading.Lock()
         self._processes = household.processes
         self._nursery = Nursery(
             household,
@@ -133,23 +135,24 @@ class DecodingPool:
 
     def wake(self) -> None:
         """End the current or the next `poll` early."""
-        with suppress(OSError):
-            os.write(self._wake_write, b"\0")
+        # Locked against `close`: a closed descriptor's number may already be another file's.
+        with self._wake_lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
         """Kill all children, whatever they do; nothing but `wake` and `close` may be called afterwards."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._wake_lock:
+            if self._closed:
+                return
+            self._closed = True
         self._nursery.close()
+        self._holders.clear()
+        self._events.clear()
         self._selector.close()
         os.close(self._wake_read)
+        os.close(self._wake_write)
         self._metrics.decoders.set(0)
-
-    def __del__(self) -> None:
-        """Close the descriptor that `wake` writes to: it must outlive `close`."""
-        with suppress(OSError):
-            os.close(self._wake_write)
 
     def _drain_wake(self) -> None:
         with suppress(BlockingIOError):

@@ -12,17 +12,6 @@ def alive(pids: Iterable[int]) -> list[int]:
     return [pid for pid in pids if _state(pid) not in ("", "Z", "X")]
 
 
-def children_of(pid: int) -> list[int]:
-    """Give the living processes whose parent is `pid`."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            fields = _stat(int(folder.name))
-            if fields and fields[0] != "Z" and int(fields[1]) == pid:
-                found.append(int(folder.name))
-    return found
-
-
 def n_threads(pid: int) -> int:
     """Count the threads of a process."""
     return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
