@@ -23,7 +23,6 @@ SLICE_SECONDS: Final = 1.0
 _RETRY_PAUSE_SECONDS: Final = 0.05  # some retriable answers come at once
 
 TOO_LARGE: Final = "MSG_SIZE_TOO_LARGE"
-_AUTHENTICATION_CODES: Final = frozenset(("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ def call_until(deadline: float, *, clock: Clock, call: Callable[[float], None]) 
 
 def raise_if_unauthorized(error: BrokerError) -> None:
     """Raise `BrokerAuthorizationError` where `error` says so; no retry will change it."""
-    if error.code in _AUTHENTICATION_CODES or error.code.endswith("AUTHORIZATION_FAILED"):
+    if error.is_authorization:
         raise BrokerAuthorizationError(f"the broker refuses us: code={error.code}: {error}") from error
 
 

@@ -9,9 +9,9 @@ The engine labels tracks beside it and answers through one queue, in any order. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from queue import Empty
 from typing import Final
 
 import structlog
@@ -20,19 +20,18 @@ from consumer.accounting import Accountant
 from consumer.at_least_once import AtLeastOnceDelivery
 from consumer.backpressure import Backpressure
 from consumer.clock import SYSTEM_CLOCK, Clock
+from consumer.collecting import Collector
 from consumer.config import Delivery as DeliverySetting
 from consumer.config import Settings
 from consumer.delivery import SLICE_SECONDS, is_member, raise_if_unauthorized
 from consumer.dispatch import Dispatcher
 from consumer.errors import (
     BrokerUnavailableError,
-    Disposition,
     OffsetsLostError,
-    disposition,
 )
 from consumer.flushing import Flusher
 from consumer.intake import Intake
-from consumer.jobs import Completion, Engine, InputRecord
+from consumer.jobs import Engine, InputRecord
 from consumer.metrics import Metrics
 from consumer.one_thread import on_one_thread
 from consumer.outcomes import Settler
@@ -95,14 +94,21 @@ class KafkaLoop:
         self._metrics = metrics
         self._clock = clock
         self._assignment = Assignment()
-        self._settler = Settler(settings, clock=clock.monotonic, wall_clock=clock.wall)
+        settler = Settler(settings, clock=clock.monotonic, wall_clock=clock.wall)
         self._dispatcher = Dispatcher(
             engine, assignment=self._assignment, settings=settings.worker, clock=clock
+        )
+        self._collector = Collector(
+            engine,
+            dispatcher=self._dispatcher,
+            assignment=self._assignment,
+            settler=settler,
+            metrics=metrics,
         )
         self._backpressure = Backpressure(
             self._consumer, assignment=self._assignment, settings=settings.worker
         )
-        self._intake = Intake(settings.topics, settler=self._settler, clock=clock)
+        self._intake = Intake(settings.topics, settler=settler, clock=clock)
         exactly_once = settings.kafka.delivery is DeliverySetting.EXACTLY_ONCE
         self._delivery = (TransactionalDelivery if exactly_once else AtLeastOnceDelivery)(
             lambda: on_one_thread(new_producer()), consumer=self._consumer, clock=clock
@@ -110,7 +116,7 @@ class KafkaLoop:
         self._flusher = Flusher(
             self._delivery,
             assignment=self._assignment,
-            settler=self._settler,
+            settler=settler,
             accountant=Accountant(metrics, clock=clock),
             settings=settings.worker,
             clock=clock,
@@ -175,8 +181,7 @@ class KafkaLoop:
         """Make one turn; False once everything is drained after a stop, or at once after two."""
         if self._failure is not None:
             raise self._failure
-        self._engine.check()
-        self._collect()
+        self._collector.collect()
         if self._stop_requests and self._drained():
             return False
         self._flush_if_due()
@@ -215,28 +220,6 @@ class KafkaLoop:
             return _IDLE_POLL_SECONDS
         return min(_IDLE_POLL_SECONDS, max(_BUSY_POLL_SECONDS, due - self._clock.monotonic()))
 
-    def _collect(self) -> None:
-        """Take the engine's completions, then end what has passed its deadline."""
-        while True:
-            try:
-                completion = self._engine.completions.get_nowait()
-            except Empty:
-                break
-            self._complete(completion)
-        for completion in self._dispatcher.overdue():
-            self._complete(completion)
-
-    def _complete(self, completion: Completion) -> None:
-        result, ticket = completion.result, completion.ticket
-        if isinstance(result, BaseException) and disposition(result) is Disposition.FATAL:
-            raise result
-        state = self._assignment.get(ticket.topic_partition, epoch=ticket.epoch)
-        running = state.running.pop(ticket, None) if state else None
-        if state is None or running is None:
-            self._metrics.stale_completions.inc()
-            return
-        state.end(ticket, self._settler.settle(running.case, result))
-
     def _flush_if_due(self) -> None:
         now = self._clock.monotonic()
         if self._flusher.pending:
@@ -267,7 +250,7 @@ class KafkaLoop:
     def _on_revoke(self, partitions: Partitions) -> None:
         self._metrics.rebalances.labels("revoked").inc()
         try:
-            if self._failure is None:
+            if self._failure is None and self._stop_requests < 2:
                 self._finish(self._assignment.select(partitions))
         except Exception as exc:  # noqa: BLE001 - the partitions go all the same; the next turn raises it
             self._failure = exc
@@ -279,12 +262,11 @@ class KafkaLoop:
         """Give started tracks a little time, then commit what is done while the partitions are ours."""
         self._dispatcher.cancel(states)
         now = self._clock.monotonic()
-        wait_by = now + self._revoke_seconds
-        self._collect()
+        wait_by = min(now + self._revoke_seconds, math.inf if self._stop_by is None else self._stop_by)
+        self._collector.collect()
         while any(state.running for state in states) and self._clock.monotonic() < wait_by:
             self._clock.sleep(_WAIT_SECONDS)
-            self._engine.check()
-            self._collect()
+            self._collector.collect()
         self._flusher.flush_all(deadline=self._clock.monotonic() + _LAST_FLUSH_SECONDS)
 
     def _on_lost(self, partitions: Partitions) -> None:
