@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from featurizer.decode_av import AvDecoder, open_with_av
 from featurizer.decode_soundfile import SoundFileDecoder, open_with_soundfile
-from featurizer.endings import Mp3Length, is_cut, mp3_length, ogg_ending
+from featurizer.endings import Length, is_cut, mp3_length, ogg_ending
 from featurizer.errors import CorruptAudioError, EmptyFileError, NotAudioError
 from featurizer.levels import LevelMeter
 from featurizer.pcm import AudioInfo, Decoder, PcmBlock, is_plausible, to_mono
@@ -108,7 +108,7 @@ class AudioStream:
         self._source.raise_failure()
         self._truncated = self._decoder.ended_early or is_cut(self._source, self._sniffed)
         if isinstance(self._decoder, SoundFileDecoder):
-            if self._decoder.ended_early or self._decoder.may_hide_more:
+            if self._decoder.ended_early or self._decoder.length.hides_more:
                 yield from self._resume_with_av(self._decoder)
         elif isinstance(self._decoder, AvDecoder) and not self._sniffed.is_certain:
             _refuse_noise(self._decoder)
@@ -127,7 +127,7 @@ class AudioStream:
         self._source.raise_failure()
         if stopped.ended_early:
             # An estimated length proves nothing; FFmpeg's own verdict counts then.
-            self._truncated = stopped.declares_length or decoder.ended_early
+            self._truncated = stopped.length.is_declared or decoder.ended_early
         elif found_more:
             self._truncated = decoder.ended_early
 
@@ -177,7 +177,7 @@ def _open_decoder(source: Source, sniffed: Sniffed) -> Decoder:
     if _is_for_soundfile(source, sniffed):
         decoder = _open_soundfile(source, sniffed)
     if decoder is None:
-        decoder = _open_av(source, sniffed)
+        decoder = open_with_av(source)
     source.raise_failure()
     if decoder is None and sniffed.is_certain:
         raise CorruptAudioError(
@@ -203,22 +203,10 @@ def _is_for_soundfile(source: Source, sniffed: Sniffed) -> bool:
 
 
 def _open_soundfile(source: Source, sniffed: Sniffed) -> SoundFileDecoder | None:
-    length = Mp3Length(is_declared=True, hides_more=False)
-    if sniffed.container in ("mp3", "unknown"):
-        length = mp3_length(source, sniffed.offset)
-    return open_with_soundfile(source, declares_length=length.is_declared, may_hide_more=length.hides_more)
-
-
-def _open_av(source: Source, sniffed: Sniffed) -> Decoder | None:
-    decoder = open_with_av(source)
-    if decoder is None or sniffed.container != "unknown" or decoder.container_format != "mp3":
-        return decoder
-    # Junk hid the first MP3 frame from us; MP3 belongs to soundfile, so that all of it is decoded alike.
-    preferred = _open_soundfile(source, sniffed)
-    if preferred is None:
-        return decoder
-    decoder.close()
-    return preferred
+    if sniffed.container != "mp3":
+        return open_with_soundfile(source, length=Length(is_declared=True, hides_more=False))
+    # libsndfile gives up on junk and padding before the first frame: leave out all that stands before it.
+    return open_with_soundfile(source, length=mp3_length(source, sniffed.offset), start=sniffed.offset)
 
 
 def _refuse_noise(decoder: AvDecoder) -> None:

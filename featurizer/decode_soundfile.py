@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import soundfile
 
+from featurizer.endings import Length
 from featurizer.pcm import AudioInfo, PcmBlock, is_plausible
 from featurizer.source import Source
 
@@ -52,10 +53,8 @@ class SoundFileDecoder:
     ----------
     file : soundfile.SoundFile
         Closed by `close`.
-    declares_length : bool
-        False where libsndfile only estimates the number of frames.
-    may_hide_more : bool
-        Whether audio may follow that libsndfile does not count.
+    length : Length
+        Whether libsndfile knows or only estimates the number of frames, and whether more may follow.
 
     Attributes
     ----------
@@ -64,13 +63,12 @@ class SoundFileDecoder:
         libsndfile reported damage, or stopped before the last frame that it had announced.
     frames_read : int
         Frames (one sample of each channel) given so far.
-    declares_length, may_hide_more : bool
+    length : Length
     """
 
-    def __init__(self, file: soundfile.SoundFile, *, declares_length: bool, may_hide_more: bool) -> None:
+    def __init__(self, file: soundfile.SoundFile, *, length: Length) -> None:
         self._file = file
-        self.declares_length = declares_length
-        self.may_hide_more = may_hide_more
+        self.length = length
         self.ended_early = False
         self.frames_read = 0
         self.info = AudioInfo(
@@ -102,7 +100,7 @@ class SoundFileDecoder:
                 break
             self.frames_read += n_frames
             yield PcmBlock(samples=samples[:n_frames], sample_rate=self.info.sample_rate)
-        slack = 0.0 if self.declares_length else _ESTIMATE_SLACK * self._file.frames
+        slack = 0.0 if self.length.is_declared else _ESTIMATE_SLACK * self._file.frames
         self.ended_early = self.frames_read < self._file.frames - slack
 
     def close(self) -> None:
@@ -110,21 +108,19 @@ class SoundFileDecoder:
         self._file.close()
 
 
-def open_with_soundfile(
-    source: Source, *, declares_length: bool, may_hide_more: bool
-) -> SoundFileDecoder | None:
+def open_with_soundfile(source: Source, *, length: Length, start: int = 0) -> SoundFileDecoder | None:
     """Open a source by its content, or give None where libsndfile refuses it or cannot tell its length.
 
     Parameters
     ----------
     source : Source
-    declares_length : bool
-        Whether the container says how many frames it holds.
-    may_hide_more : bool
-        Whether audio may follow that libsndfile does not count.
+    length : Length
+        What the container says of it.
+    start : int
+        Bytes to leave out at the start.
     """
     try:
-        file = soundfile.SoundFile(_handle_for(source))
+        file = soundfile.SoundFile(_handle_for(source, start=start))
     except (soundfile.SoundFileError, ValueError):
         return None
     if not 0 < file.frames < _MOST_FRAMES or not is_plausible(
@@ -132,15 +128,15 @@ def open_with_soundfile(
     ):
         file.close()
         return None
-    return SoundFileDecoder(file, declares_length=declares_length, may_hide_more=may_hide_more)
+    return SoundFileDecoder(file, length=length)
 
 
-def _handle_for(source: Source) -> object:
+def _handle_for(source: Source, *, start: int) -> object:
     """Give a descriptor where there is one: libsndfile then reads without passing through Python."""
     if source.descriptor is None:
-        return source.reader()
+        return source.reader(start=start)
     descriptor = os.dup(source.descriptor)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.lseek(descriptor, start, os.SEEK_SET)
     return descriptor
 
 

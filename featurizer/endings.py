@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from featurizer.mpeg import is_frame_header
 from featurizer.sniff import Sniffed
 from featurizer.source import Source
 
@@ -26,7 +27,7 @@ _ASF_HEADER_BYTES = 16_384  # the object is among the first; long ones hold desc
 _LARGEST_FILE_BYTES = 2**48
 
 _XING_FRAMES, _XING_BYTES = 1, 2  # flags: which fields the header holds
-_LONGEST_TRAILER_SHARE = 0.1  # tags after the audio are shorter than this share of it, or cost a second look
+_ID3V1_BYTES = 128
 _FIRST_FRAME_BYTES = 4_096  # an MPEG frame is at most 1,441 bytes; some padding may precede it
 
 
@@ -47,15 +48,15 @@ class OggEnding:
 
 
 @dataclass(frozen=True, slots=True)
-class Mp3Length:
-    """What an MP3 says of its own length.
+class Length:
+    """What a file says of its own length.
 
     Attributes
     ----------
     is_declared : bool
-        Its first frame counts the frames.
+        Its header counts the frames (an MP3: in its first frame).
     hides_more : bool
-        Far more bytes follow than were counted: files were joined, and players of the count stop early.
+        Another MP3 follows the bytes that were counted: files were joined, and players of the count stop.
     """
 
     is_declared: bool
@@ -101,21 +102,27 @@ def ogg_ending(source: Source, offset: int) -> OggEnding:
     )
 
 
-def mp3_length(source: Source, offset: int) -> Mp3Length:
+def mp3_length(source: Source, offset: int) -> Length:
     """Read what the first MPEG frame at `offset` says of the file: its Xing, Info or VBRI header, if any."""
     first_frame = source.read_at(offset, _FIRST_FRAME_BYTES)
     at = max(first_frame.find(b"Xing"), first_frame.find(b"Info"))
     if at < 0:
-        return Mp3Length(is_declared=b"VBRI" in first_frame, hides_more=False)
+        return Length(is_declared=b"VBRI" in first_frame, hides_more=False)
     fields = first_frame[at + 4 : at + 16]
     if len(fields) < 12:
-        return Mp3Length(is_declared=True, hides_more=False)
+        return Length(is_declared=True, hides_more=False)
     flags, first, second = struct.unpack(">III", fields)
     if not flags & _XING_BYTES:
-        return Mp3Length(is_declared=True, hides_more=False)
+        return Length(is_declared=True, hides_more=False)
     declared = second if flags & _XING_FRAMES else first
-    rest = source.size_bytes - offset - declared
-    return Mp3Length(is_declared=True, hides_more=rest > _LONGEST_TRAILER_SHARE * declared)
+    return Length(is_declared=True, hides_more=_is_mp3_at(source, offset + declared))
+
+
+def _is_mp3_at(source: Source, offset: int) -> bool:
+    if source.read_at(offset, 3) == b"TAG":
+        offset += _ID3V1_BYTES
+    head = source.read_at(offset, 4)
+    return head.startswith(b"ID3") or is_frame_header(head)
 
 
 def _is_form_cut(source: Source, offset: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from featurizer.mpeg import find_first_frame, is_frame_header
 from featurizer.source import Source
 
 Container = Literal["wav", "aiff", "flac", "mp3", "ogg_vorbis", "ogg", "asf", "known", "unknown"]
@@ -24,7 +25,7 @@ class Sniffed:
     ----------
     container : Container
     offset : int
-        Where the container begins, in bytes: after any ID3v2 tags.
+        Where the container begins, in bytes: after any ID3v2 tags, and junk before an MP3's first frame.
     is_certain : bool
         Whether chance cannot produce such bytes; a bare MPEG frame header is 11 set bits and a little.
     """
@@ -57,11 +58,14 @@ def sniff(source: Source) -> Sniffed:
             break
         offset += id3v2_bytes(tag)
     container = _container_of(source.read_at(offset, _HEAD_BYTES))
-    if offset and container == "unknown":
-        # Only MPEG audio is commonly tagged so; padding may stand before its first frame.
-        container = "mp3"
-    bare_frames = container in ("mp3", "unknown") and not offset
-    return Sniffed(container=container, offset=offset, is_certain=not bare_frames)
+    is_certain = offset > 0 or container not in ("mp3", "unknown")
+    if container == "unknown":
+        first_frame = find_first_frame(source, offset)
+        if first_frame is not None:
+            return Sniffed(container="mp3", offset=first_frame, is_certain=is_certain)
+        # Only MPEG audio is commonly tagged so.
+        container = "mp3" if offset else "unknown"
+    return Sniffed(container=container, offset=offset, is_certain=is_certain)
 
 
 def id3v2_bytes(head: bytes) -> int:
@@ -85,18 +89,9 @@ def _container_of(head: bytes) -> Container:
         return "ogg_vorbis" if head[28:35] == b"\x01vorbis" else "ogg"
     if head.startswith(_ASF_HEADER):
         return "asf"
-    if is_mpeg_audio_header(head):
+    if is_frame_header(head):
         return "mp3"
     return "known" if _is_other_container(head) else "unknown"
-
-
-def is_mpeg_audio_header(head: bytes) -> bool:
-    """Whether the bytes begin with a valid header of an MPEG-1, -2 or -2.5 Layer I to III frame."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return False
-    version, layer = (head[1] >> 3) & 3, (head[1] >> 1) & 3
-    bit_rate_index, sample_rate_index = head[2] >> 4, (head[2] >> 2) & 3
-    return version != 1 and layer != 0 and bit_rate_index != 15 and sample_rate_index != 3
 
 
 def _is_other_container(head: bytes) -> bool:

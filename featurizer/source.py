@@ -71,9 +71,9 @@ class Source:
         """Bytes from `offset` on; fewer than `n_bytes` only at the file's end."""
         return self._fetch(offset, n_bytes)
 
-    def reader(self) -> SourceReader:
-        """Make a file object over the source, at its start, with a position of its own."""
-        return SourceReader(self)
+    def reader(self, *, start: int = 0) -> SourceReader:
+        """Make a file object over the source from byte `start` on, with a position of its own."""
+        return SourceReader(self, start=start)
 
     def read_or_note(self, offset: int, n_bytes: int) -> bytes:
         """Read as `read_at` does, but keep an error for `raise_failure` and give no bytes.
@@ -94,11 +94,20 @@ class Source:
 
 
 class SourceReader(io.RawIOBase):
-    """A file object over a `Source` for libraries that want one."""
+    """A file object over a `Source` for libraries that want one.
 
-    def __init__(self, source: Source) -> None:
+    Parameters
+    ----------
+    source : Source
+    start : int
+        Bytes of the source that are left out before the file object's first.
+    """
+
+    def __init__(self, source: Source, *, start: int) -> None:
         super().__init__()
         self._source = source
+        self._start = start
+        self._size_bytes = max(source.size_bytes - start, 0)
         self._position = 0
 
     def readable(self) -> bool:
@@ -111,8 +120,9 @@ class SourceReader(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         """Read up to `size` bytes, all that are left where it is negative; fewer only at the end."""
-        left = max(self._source.size_bytes - self._position, 0)
-        data = self._source.read_or_note(self._position, left if size < 0 else min(size, left))
+        left = max(self._size_bytes - self._position, 0)
+        offset = self._start + self._position
+        data = self._source.read_or_note(offset, left if size < 0 else min(size, left))
         self._position += len(data)
         return data
 
@@ -124,7 +134,7 @@ class SourceReader(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to an offset from the start, the present position or the end, never before the start."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size_bytes}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size_bytes}[whence]
         self._position = max(start + offset, 0)
         return self._position
 

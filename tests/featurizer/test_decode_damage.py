@@ -82,8 +82,8 @@ def test_damaged_frame_of_flac_is_left_out_and_the_rest_is_played(share: float, 
     with TrackReader(io.BytesIO(content)) as reader:
         windows = np.concatenate(list(reader.windows()))
 
-    # FFmpeg hands up to five frames of 0.09 s over as one where a checksum is wrong. Played in spite of it they
-    # would be noise up to full scale.
+    # Where a checksum is wrong FFmpeg hands over up to five frames of 0.09 s as one. Played in spite of it
+    # they would be noise up to full scale.
     assert 2.7 < reader.report.duration_seconds < 3.2
     assert "truncated" in reader.report.warnings
     assert np.abs(windows).max() < 0.6
