@@ -18,6 +18,7 @@ _THROTTLED: Final = frozenset({429, 503})
 _TIMED_OUT: Final = frozenset({408, 504})
 _PASSING: Final = frozenset({425})  # Too Early
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]*"')
 
@@ -72,10 +73,10 @@ def pin(status: int, headers: Mapping[str, str], *, transfer: Transfer) -> None:
         The server announces more bytes than allowed.
     """
     if status == 200:
-        length = headers.get("content-length", "")
+        length = _LENGTH.fullmatch(headers.get("content-length", ""))
         transfer.begin(
             validator=_validator(headers),
-            total_bytes=int(length) if length.isascii() and length.isdigit() else None,
+            total_bytes=int(length[0]) if length else None,
             content_type=headers.get("content-type"),
         )
         return

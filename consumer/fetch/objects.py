@@ -33,7 +33,11 @@ _CHUNK_BYTES: Final = 256 * 1024  # what a read holds in memory; larger ones are
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _THROTTLED: Final = re.compile(r"SlowDown|Throttl|TooManyRequests|RequestLimitExceeded|ServerBusy")
 _ENDPOINT_OPTIONS: Final = frozenset({"endpoint", "endpoint_url", "endpoint_url_s3"})
-_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+_ENDPOINT_VARIABLES: Final = {
+    "s3": ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_ENDPOINT", "AZURE_STORAGE_ENDPOINT"),
+}
 
 Store = S3Store | GCSStore | AzureStore
 
@@ -47,6 +51,7 @@ class ObjectReader:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
+        self._options = {name: secret.get_secret_value() for name, secret in settings.store_options.items()}
         self._stores: dict[tuple[str, str], Store] = {}
 
     async def resume(self, scheme: str, bucket: str, key: str, *, transfer: Transfer) -> None:
@@ -115,21 +120,21 @@ class ObjectReader:
             "timeout": timedelta(seconds=limits.timeout_seconds),
         }
         retries: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=limits.timeout_seconds)}
+        options = self._options if scheme == "s3" else {}
+        # Plain http, and a private address, only where the operator asked for it.
+        client["allow_http"] = any(url.startswith("http://") for url in _endpoints(scheme, options))
         if scheme == "gs":
             return GCSStore(bucket, client_options=client, retry_config=retries)
         if scheme == "az":
             return AzureStore(bucket, client_options=client, retry_config=retries)
-        options = {name: secret.get_secret_value() for name, secret in limits.store_options.items()}
-        if any(endpoint.startswith("http://") for endpoint in _endpoints(options)):
-            client["allow_http"] = True
         return S3Store(bucket, config=cast("S3Config", options), client_options=client, retry_config=retries)
 
 
-def _endpoints(options: dict[str, str]) -> Iterator[str]:
+def _endpoints(scheme: str, options: dict[str, str]) -> Iterator[str]:
     for name, value in options.items():
         if name.lower().removeprefix("aws_") in _ENDPOINT_OPTIONS:
             yield value
-    for variable in _ENDPOINT_VARIABLES:
+    for variable in _ENDPOINT_VARIABLES[scheme]:
         yield os.environ.get(variable, "")
 
 
@@ -168,6 +173,10 @@ def _judged(error: Exception, uri: str) -> FetchError:
     text = str(error)
     if isinstance(error, ValueError | exceptions.InvalidPathError):
         return FetchFailedError(f"object store client cannot address this key: uri={uri}; rename the object")
+    if "kind: Builder" in text:
+        return FetchFailedError(
+            f"object store client can make no request: uri={uri}; correct the endpoint, which may need https"
+        )
     if "non-partial response" in text:
         return FetchFailedError(f"object store ignores ranged reads: uri={uri}; use one that honours them")
     if status in {429, 503} or _THROTTLED.search(text):

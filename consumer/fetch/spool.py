@@ -82,8 +82,7 @@ class Spool:
             The disk is full or fails.
         """
         try:
-            self._file.flush()
-            self._file.seek(0)
+            self._file.seek(0)  # writes out what is buffered
         except OSError as exc:
             raise self._trouble(exc) from exc
         return cast(BinaryIO, self._file)

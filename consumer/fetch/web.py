@@ -46,7 +46,8 @@ class _Target:
 class WebReader:
     """Reads from web servers; every hop is checked by name and by address, then connected to that address.
 
-    It speaks through httpx's transport, below its client: no cookies, no proxies, no redirects of its own.
+    It speaks through httpx's transport, below its client: no cookies, no redirects of its own, and no proxies
+    of the environment, which would look names up again, behind the check.
     Use from one thread and one event loop.
     """
 
@@ -58,7 +59,7 @@ class WebReader:
         self._resolve = resolve if resolve is not None else _resolve
         stall_seconds = settings.timeout_seconds / settings.attempts  # leaves the other attempts their share
         self._timeouts = httpx.Timeout(stall_seconds, connect=min(_CONNECT_SECONDS, stall_seconds)).as_dict()
-        # Its debug lines hold whole URLs, and with them the signatures of presigned ones.
+        # Its debug lines hold whole headers, and with them signed URLs that servers redirect to.
         logging.getLogger("httpcore").setLevel(logging.INFO)
         self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
 
@@ -146,8 +147,6 @@ class WebReader:
         if scheme not in self._transports:
             self._transports[scheme] = httpx.AsyncHTTPTransport(
                 verify=_trust() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                # Proxies of the environment would resolve names again, behind the check.
-                trust_env=False,
                 # Pooled by address: a second name at an address must not use the first one's TLS.
                 limits=httpx.Limits(max_keepalive_connections=0),
             )

@@ -88,6 +88,12 @@ def test_name_that_is_not_utf8_is_found(root: Path) -> None:
     assert read(f"file://{root}/tr%FCck.mp3", root) == b"latin-1"
 
 
+def test_other_hosts_are_refused_even_for_a_file_that_is_allowed_here(root: Path) -> None:
+    for host in ("evil.example", "127.0.0.1", "localhost:80", "user@localhost", "localhost%00"):
+        with pytest.raises(ForbiddenUriError, match="localhost"):
+            read(f"file://{host}{root}/track.mp3", root)
+
+
 def test_nothing_is_allowed_where_no_root_is_configured(root: Path) -> None:
     with pytest.raises(ForbiddenUriError, match="file-root"):
         read((root / "track.mp3").as_uri())

@@ -246,7 +246,7 @@ def test_store_that_ignores_the_condition_is_noticed(site: Site) -> None:
 
     site.script.extend([serve_and_change, without_condition])
     retries: list[str] = []
-    assert fetched(URI, settings(site), retries=retries) == changed.body
+    assert fetched(URI, settings(site, part_bytes=60_000), retries=retries) == changed.body
     assert retries == ["replaced"]
 
 
@@ -302,10 +302,37 @@ def test_unknown_option_is_a_bad_setting(site: Site) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_plain_http_is_refused_by_the_client_unless_the_operator_named_such_an_endpoint(
+def test_plain_http_is_spoken_with_an_endpoint_that_the_operator_named_in_the_environment(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = settings(site)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{site.authority}")
-    options = {name: secret for name, secret in limits.store_options.items() if name != "endpoint"}
+    options = {name: secret for name, secret in settings(site).store_options.items() if name != "endpoint"}
     assert fetched(URI, settings(site, store_options=options)) == BODY
+
+
+def test_google_and_azure_are_read_in_the_same_way(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_BASE_URL", f"http://{site.authority}")
+    monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"http://{site.authority}/account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    site.blobs = {"/music/track.mp3": Blob(BODY), "/account/music/track.mp3": Blob(BODY)}
+    site.default = serve_decoded
+    limits = settings(site, object_stores=("gs://music", "az://music"))
+    for scheme in ("gs", "az"):
+        site.script.extend([serve_decoded, serving.cut_after(0)])
+        retries: list[str] = []
+        assert fetched(f"{scheme}://music/track.mp3", limits, retries=retries) == BODY
+        assert retries == ["connection"]
+        with pytest.raises(AudioNotFoundError):
+            fetched(f"{scheme}://music/absent.mp3", limits)
+
+
+def test_endpoint_that_no_request_can_be_made_for_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "ftp://127.0.0.1/account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    with pytest.raises((FetchFailedError, SettingsError), match=r"endpoint|environment"):
+        fetched("az://music/track.mp3", settings(site, object_stores=("az://music",)))

@@ -95,7 +95,7 @@ def test_query_of_a_presigned_uri_is_sent_and_never_said(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    site.script.append(serving.status(403))
+    site.script.extend([serving.redirect("/signed?Signature=s3cret"), serving.status(403)])
     with pytest.raises(FetchDeniedError) as caught:
         fetched(site.uri(URL_PATH + "?X-Amz-Signature=s3cret"), settings(site))
     assert site.requests[0][0].endswith("?X-Amz-Signature=s3cret")
@@ -357,6 +357,8 @@ def test_body_that_was_announced_smaller_or_not_at_all_never_outgrows_the_limit(
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nabcdefg",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
         b"not http at all\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
         b"",
