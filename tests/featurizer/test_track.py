@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,50 @@ def test_track_over_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
 
     with pytest.raises(TooLongError, match="max_duration_seconds=4"):
         TrackReader(path, max_duration_seconds=4.0)
+
+
+def test_source_below_the_wanted_rate_is_band_limited(tmp_path: Path) -> None:
+    for sample_rate, warnings in ((16_000, ("band_limited",)), (22_050, ()), (44_100, ())):
+        path = audio.encode(audio.chord(3.0, sample_rate), sample_rate, codec="flac", path=tmp_path)
+        _, report = read(path)
+        assert report.warnings == warnings
+        assert report.sample_rate == sample_rate
+
+
+def test_silence_is_labelled_and_called_silent(tmp_path: Path) -> None:
+    path = audio.encode(audio.silence(3.0, 44_100), 44_100, codec="mp3", path=tmp_path)
+
+    windows, report = read(path)
+
+    assert len(windows) == 1
+    assert report.warnings == ("silent",)
+
+
+def test_warnings_are_sorted(tmp_path: Path) -> None:
+    loud = np.clip(20 * audio.chord(1.5, 16_000), -1.0, 1.0)
+    path = audio.encode(loud, 16_000, codec="wav_s16", path=tmp_path)
+
+    _, report = read(io.BytesIO(path.read_bytes()[:-1_000]))
+
+    assert report.warnings == ("band_limited", "clipped", "short", "truncated")
+
+
+def test_report_waits_for_the_last_window(tmp_path: Path) -> None:
+    path = audio.encode(audio.chord(6.0, 22_050), 22_050, codec="wav_s16", path=tmp_path)
+
+    with TrackReader(path) as reader:
+        windows = reader.windows(batch=1)
+        next(windows)
+        with pytest.raises(ValueError, match="exhausted"):
+            _ = reader.report
+        next(windows)
+        assert next(windows, None) is None
+        assert reader.report.duration_seconds == 6.0
+
+
+def test_other_rules_of_the_spec_are_followed(tmp_path: Path) -> None:
+    spec = replace(GTZAN57, sample_rate=16_000, window_samples=16_000, min_samples=8_000)
+    path = audio.encode(audio.chord(2.5, 44_100), 44_100, codec="flac", path=tmp_path)
+
+    with TrackReader(path, spec=spec) as reader:
+        assert [windows.shape for windows in reader.windows()] == [(2, 16_000)]
