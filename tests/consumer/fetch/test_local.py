@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +20,6 @@ from consumer.errors import (
     ForbiddenUriError,
 )
 from consumer.fetch import Fetcher
-from consumer.fetch.local import open_local
-from consumer.fetch.uris import FileLocation, locate
 from tests.consumer.fetch.serving import soon
 
 
@@ -183,66 +180,6 @@ def test_links_in_a_circle_are_no_files(root: Path) -> None:
         read(f"file://{root}/a", root)
 
 
-@pytest.mark.parametrize("what", ["file", "folder"])
-def test_swap_for_a_link_between_check_and_opening_gains_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    (root / "album").mkdir()
-    victim = root / "album" / "secret.txt"
-    victim.write_bytes(b"audio")
-    resolve = os.path.realpath
-
-    def resolve_then_swap(path: bytes) -> bytes:
-        resolved = resolve(path)
-        if path.endswith(b"secret.txt"):
-            victim.unlink()
-            if what == "file":
-                victim.symlink_to(root.parent / "secret.txt")
-            else:
-                victim.parent.rmdir()
-                victim.parent.symlink_to(root.parent)
-        return resolved
-
-    monkeypatch.setattr(os.path, "realpath", resolve_then_swap)
-    with pytest.raises((ForbiddenUriError, AudioNotFoundError, FetchFailedError)):
-        read(victim.as_uri(), root)
-
-
-def test_attacker_who_swaps_all_the_time_never_gets_the_secret(root: Path) -> None:
-    real, link, seen = root / "real", root / "link", root / "seen"
-    real.write_bytes(b"audio")
-    done = threading.Event()
-
-    def swap() -> None:
-        while not done.is_set():
-            link.symlink_to(root.parent / "secret.txt")
-            link.replace(seen)
-            os.link(real, link)
-            link.replace(seen)
-
-    attacker = threading.Thread(target=swap)
-    attacker.start()
-    bodies = set()
-    try:
-        for _ in range(300):
-            try:
-                file, _size = open_local(_location(seen), uri=seen.as_uri(), roots=(root,), max_bytes=1_000)
-            except (ForbiddenUriError, AudioNotFoundError, FetchFailedError):
-                continue
-            with file:
-                bodies.add(file.read())
-    finally:
-        done.set()
-        attacker.join()
-    assert bodies <= {b"audio"}
-
-
-def _location(path: Path) -> FileLocation:
-    location = locate(path.as_uri())
-    assert isinstance(location, FileLocation)
-    return location
-
-
 def _fifo(path: Path) -> None:
     os.mkfifo(path)
 
@@ -287,14 +224,6 @@ def test_refused_files_leave_no_descriptor_open(root: Path) -> None:
             read(f"file://{root}/a/b", root)
     after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0  # noqa: PTH208
     assert after == before
-
-
-def test_file_that_vanishes_once_open_is_still_read(root: Path) -> None:
-    with Fetcher(FetchSettings(file_roots=(root,))).fetch(
-        (root / "track.mp3").as_uri(), deadline=soon()
-    ) as audio:
-        (root / "track.mp3").unlink()
-        assert audio.file.read() == b"audio"
 
 
 @contextmanager

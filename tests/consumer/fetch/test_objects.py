@@ -1,69 +1,30 @@
-"""Checks the reading of object stores against a small server of S3's GetObject that misbehaves on command."""
+"""Checks the reading of object stores: parts, keys, allow-lists, settings."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
 from pydantic import SecretStr
 
-from consumer.config import FetchSettings
 from consumer.errors import (
     AudioNotFoundError,
     AudioTooLargeError,
-    FetchDeniedError,
-    FetchError,
     FetchFailedError,
-    FetchTimeoutError,
-    FetchUnavailableError,
     ForbiddenUriError,
     SettingsError,
 )
 from consumer.fetch import Fetcher
 from tests.consumer.fetch import serving
 from tests.consumer.fetch.serving import Blob, Site, soon
-
-BODY = bytes(range(256)) * 400
-PART_BYTES = 40_000
-URI = "s3://music/masters/track.mp3"
-URL_PATH = "/music/masters/track.mp3"
+from tests.consumer.fetch.storing import BODY, URI, URL_PATH, fetched, settings
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     with serving.serving(Site(blobs={URL_PATH: Blob(BODY)})) as running:
         yield running
-
-
-def settings(site: Site, **changes: Any) -> FetchSettings:
-    options = {
-        "endpoint": f"http://{site.authority}",
-        "region": "us-east-1",
-        "access_key_id": "reader",
-        "secret_access_key": "s3cret",
-    }
-    values = {
-        "object_stores": ("s3://music/masters/",),
-        "store_options": {name: SecretStr(value) for name, value in options.items()},
-        "part_bytes": PART_BYTES,
-        "timeout_seconds": 5.0,
-    }
-    return FetchSettings(**{**values, **changes})
-
-
-def fetched(
-    uri: str, limits: FetchSettings, *, retries: list[str] | None = None, deadline: float | None = None
-) -> bytes:
-    noted = retries if retries is not None else []
-    ends = deadline if deadline is not None else soon()
-    fetcher = Fetcher(limits, on_retry=noted.append)
-    with fetcher, fetcher.fetch(uri, deadline=ends) as audio:
-        body = audio.file.read()
-        assert audio.size_bytes == len(body)
-        return body
 
 
 def serve_decoded(handler: serving.Handler) -> None:
@@ -167,132 +128,6 @@ def test_size_over_the_limit_is_refused_before_the_body(site: Site) -> None:
     with pytest.raises(AudioTooLargeError, match=f"size_bytes={len(BODY)}"):
         fetched(URI, settings(site, max_bytes=len(BODY) - 1))
     assert len(site.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [(404, AudioNotFoundError), (401, FetchDeniedError), (403, FetchDeniedError), (400, FetchFailedError)],
-)
-def test_answers_that_stay_are_not_asked_for_twice(site: Site, code: int, error: type[FetchError]) -> None:
-    site.default = serving.status(code, b"<Error><Message>s3cret</Message></Error>")
-    with pytest.raises(error) as caught:
-        fetched(URI, settings(site))
-    assert len(site.requests) == 1
-    assert "s3cret" not in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("code", "body", "cause"),
-    [
-        (503, b"<Error><Code>SlowDown</Code></Error>", "throttled"),
-        (429, b"", "throttled"),
-        (500, b"<Error><Code>InternalError</Code></Error>", "server_error"),
-        (503, b"", "throttled"),
-        (408, b"", "timeout"),
-    ],
-)
-def test_answers_that_pass_are_tried_again_and_counted(
-    site: Site, code: int, body: bytes, cause: str
-) -> None:
-    site.script.append(serving.status(code, body))
-    retries: list[str] = []
-    assert fetched(URI, settings(site), retries=retries) == BODY
-    assert retries == [cause]
-
-
-def test_store_that_keeps_failing_is_unavailable_after_the_attempts(site: Site) -> None:
-    site.default = serving.status(503, b"<Error><Code>SlowDown</Code></Error>")
-    retries: list[str] = []
-    with pytest.raises(FetchUnavailableError, match=r"throttles.*attempts=3") as caught:
-        fetched(URI, settings(site), retries=retries)
-    assert type(caught.value) is FetchUnavailableError
-    assert (len(site.requests), len(retries)) == (3, 2)
-
-
-def test_cut_part_is_resumed_at_its_offset(site: Site) -> None:
-    site.script.extend([serving.serve, serving.cut_after(10_000)])
-    retries: list[str] = []
-    assert fetched(URI, settings(site), retries=retries) == BODY
-    assert retries == ["connection"]
-    starts = [int(str(text).removeprefix("bytes=").split("-")[0]) for text in ranges(site)]
-    assert starts[:2] == [0, PART_BYTES]
-    assert PART_BYTES <= starts[2] <= PART_BYTES + 10_000
-
-
-def test_object_that_is_replaced_meanwhile_is_read_anew_and_never_mixed(site: Site) -> None:
-    changed = BODY[::-1]
-
-    def serve_and_change(handler: serving.Handler) -> None:
-        serving.serve(handler)
-        site.blobs[URL_PATH] = Blob(changed)
-
-    site.script.append(serve_and_change)
-    retries: list[str] = []
-    assert fetched(URI, settings(site), retries=retries) == changed
-    assert retries == ["replaced"]
-
-
-def test_store_that_ignores_the_condition_is_noticed(site: Site) -> None:
-    changed = Blob(BODY[::-1])
-
-    def serve_and_change(handler: serving.Handler) -> None:
-        serving.serve(handler)
-        site.blobs[URL_PATH] = changed
-
-    def without_condition(handler: serving.Handler) -> None:
-        del handler.headers["If-Match"]
-        serving.serve(handler)
-
-    site.script.extend([serve_and_change, without_condition])
-    retries: list[str] = []
-    assert fetched(URI, settings(site, part_bytes=60_000), retries=retries) == changed.body
-    assert retries == ["replaced"]
-
-
-def test_store_that_ignores_ranges_is_named(site: Site) -> None:
-    site.default = lambda handler: handler.reply(200, {"ETag": '"e"'}, BODY)
-    with pytest.raises(FetchFailedError, match="ranged reads"):
-        fetched(URI, settings(site))
-
-
-@pytest.mark.parametrize("slow", [serving.trickle, serving.trickle_headers])
-def test_store_that_trickles_meets_the_deadline(site: Site, slow: serving.Answer) -> None:
-    site.default = slow
-    begun = time.monotonic()
-    with pytest.raises(FetchTimeoutError):
-        fetched(URI, settings(site), deadline=begun + 0.3)
-    assert 0.25 < time.monotonic() - begun < 1.5
-
-
-def test_fetcher_works_on_after_a_deadline_cut_a_read_short(site: Site) -> None:
-    site.script.append(serving.trickle)
-    with Fetcher(settings(site)) as fetcher:
-        with pytest.raises(FetchTimeoutError), fetcher.fetch(URI, deadline=soon(0.2)):
-            pass
-        with fetcher.fetch(URI, deadline=soon()) as audio:
-            assert audio.file.read() == BODY
-
-
-@pytest.mark.slow
-def test_store_that_falls_silent_leaves_time_for_another_attempt(site: Site) -> None:
-    site.script.append(serving.stall_after(10_000))
-    retries: list[str] = []
-    assert fetched(URI, settings(site, timeout_seconds=1.5), retries=retries) == BODY
-    assert retries == ["timeout"]
-
-
-@pytest.mark.slow
-def test_store_that_is_always_silent_is_a_time_out(site: Site) -> None:
-    site.default = serving.stall_after(0)
-    with pytest.raises(FetchTimeoutError):
-        fetched(URI, settings(site, timeout_seconds=0.6, attempts=2))
-
-
-def test_store_that_is_not_there_is_unavailable(site: Site) -> None:
-    gone = Site(port=9)
-    with pytest.raises(FetchUnavailableError, match="cannot be reached"):
-        fetched(URI, settings(gone, attempts=1))
 
 
 def test_unknown_option_is_a_bad_setting(site: Site) -> None:
