@@ -110,6 +110,8 @@ class Chaos:
             self._time_out(request)
         self._disturb(request, dice=self._rng.random())
         if losable and self._rng.random() < self.odds.lose:
+            if self._rng.random() < 20 * self.odds.fence:
+                self._stage.fence(request.client_id)  # the same call again will not tell how it ended
             self._time_out(request)
 
     def pause(self, client_id: str) -> None:
