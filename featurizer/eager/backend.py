@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from featurizer.eager.chroma import Chroma
 from featurizer.eager.hpss import harmonic_and_percussive
 from featurizer.eager.mel import LogMel
+from featurizer.eager.rounding import magnitude
 from featurizer.eager.spectral import SpectralShape
 from featurizer.eager.statistics import mean_and_var
 from featurizer.eager.stft import Stft
@@ -77,14 +78,14 @@ class EagerBackend:
         torch.Tensor, shape [batch, width], float64
         """
         spectrogram = self._stft.forward(windows)
-        magnitude = spectrogram.abs()
-        power = magnitude.square()
-        centroid, bandwidth = self._shape.centroid_and_bandwidth(magnitude)
+        amplitude = magnitude(spectrogram)
+        power = amplitude.square()
+        centroid, bandwidth = self._shape.centroid_and_bandwidth(amplitude)
         decibels = self._log_mel.decibels(power)
         harmonic, percussive = harmonic_and_percussive(
             windows,
             spectrogram=spectrogram,
-            magnitude=magnitude,
+            magnitude=amplitude,
             stft=self._stft,
             kernel=self._spec.hpss_kernel,
         )
@@ -93,7 +94,7 @@ class EagerBackend:
             mean_and_var(rms(windows, spec=self._spec)),
             mean_and_var(centroid),
             mean_and_var(bandwidth),
-            mean_and_var(self._shape.rolloff(magnitude)),
+            mean_and_var(self._shape.rolloff(amplitude)),
             mean_and_var(zero_crossing_rate(windows, spec=self._spec)),
             mean_and_var(harmonic),
             mean_and_var(percussive),

@@ -14,8 +14,10 @@ POWER_FLOOR = 1e-10
 class LogMel:
     """Log-mel spectrogram and MFCC as librosa's ``melspectrogram``, ``power_to_db`` and ``mfcc`` give them.
 
-    torchaudio's mel filters equal librosa's only with Slaney's scale and norm (within 0.0002 dB); with its
-    own defaults the worst bin is off by 63 dB.
+    torchaudio's mel filters equal librosa's only with Slaney's scale and norm; with its own defaults the
+    worst bin is off by 63 dB. It computes them in single precision: weights are off by up to 3e-6 of the
+    highest, decibels of music by 0.0002. Together with its cosine table, which is single, too, that is the
+    largest part of what is left between these features and librosa's: 0.00004 standard deviations.
 
     Parameters
     ----------

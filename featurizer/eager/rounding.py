@@ -6,6 +6,27 @@ import numpy as np
 import torch
 
 
+def magnitude(spectrogram: torch.Tensor) -> torch.Tensor:
+    """Take the modulus of complex64 numbers as numpy rounds it.
+
+    numpy's modulus is not correctly rounded: a third of its results differ in the last place from torch's.
+    That decides which bins of a flat spectrum (a click's) are peaks, hence its tuning, and moves
+    ``chroma_stft_var`` of clicks by up to 0.03 standard deviations. On CUDA torch is asked, and clicks do
+    differ by that much. On a CPU numpy's is also ten times as fast as torch's.
+
+    Parameters
+    ----------
+    spectrogram : torch.Tensor, any shape, complex64
+
+    Returns
+    -------
+    torch.Tensor, same shape and device, float32, at least 0
+    """
+    if spectrogram.device.type == "cpu":
+        return torch.from_numpy(np.abs(spectrogram.numpy()))
+    return spectrogram.abs()
+
+
 def log2(values: torch.Tensor) -> torch.Tensor:
     """Take the float32 base-2 logarithm as numpy rounds it.
 

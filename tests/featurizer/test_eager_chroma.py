@@ -1,0 +1,81 @@
+"""Checks tuning and chroma on chords whose pitches are known, and against librosa."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from featurizer.eager.chroma import Chroma, chroma_filters
+from featurizer.eager.rounding import magnitude
+from featurizer.eager.stft import Stft
+from featurizer.eager.tuning import TuningEstimator, tuning_edges
+from featurizer.spec import GTZAN57
+from tests.featurizer.oracle import librosa
+from tests.featurizer.signals import EDGE_CASES, music, tone
+
+CPU = torch.device("cpu")
+STFT = Stft(GTZAN57, device=CPU)
+CHROMA = Chroma(GTZAN57, device=CPU)
+TUNING = TuningEstimator(GTZAN57, device=CPU)
+
+
+def power(*windows: np.ndarray) -> torch.Tensor:
+    return magnitude(STFT.forward(torch.from_numpy(np.stack(windows)))).square()
+
+
+def tuning(*windows: np.ndarray) -> list[float]:
+    return [float(tuning_edges()[index]) for index in TUNING(power(*windows))]
+
+
+def chord(*, deviation: float) -> np.ndarray:
+    """A, C sharp and E over two octaves, all off by `deviation` semitones."""
+    notes = (0, 4, 7, 12, 16, 19)
+    tones = [tone(440 * 2 ** ((note + deviation) / 12), amplitude=0.1) for note in notes]
+    mixed: np.ndarray = np.stack(tones).sum(axis=0, dtype=np.float32)
+    return mixed
+
+
+@pytest.mark.parametrize("deviation", [-0.45, -0.2, 0.0, 0.2, 0.45])
+def test_a_chord_off_by_a_part_of_a_semitone_has_that_tuning(deviation: float) -> None:
+    assert tuning(chord(deviation=deviation))[0] == pytest.approx(deviation, abs=0.04)
+
+
+def test_each_window_has_its_own_tuning() -> None:
+    silence = np.zeros_like(chord(deviation=0))
+    low, none, high, end = tuning(chord(deviation=-0.3), silence, chord(deviation=0.3), silence)
+    assert low == pytest.approx(-0.3, abs=0.04)
+    assert high == pytest.approx(0.3, abs=0.04)
+    assert (none, end) == (0, 0)
+
+
+def test_chroma_of_a_chord_is_its_pitch_classes() -> None:
+    frame = CHROMA(power(chord(deviation=0.0)))[0, 60]
+    assert set(frame.topk(3).indices.tolist()) == {9, 1, 4}
+    assert frame.max() == 1
+
+
+def test_chroma_of_silence_is_zero() -> None:
+    assert not CHROMA(torch.zeros(1, 130, 1_025)).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deviation", [-0.5, -0.13, 0.0, 0.01, 0.49])
+def test_the_filters_equal_librosas(deviation: float) -> None:
+    expected = librosa().filters.chroma(sr=22_050, n_fft=2_048, tuning=deviation)
+    np.testing.assert_allclose(chroma_filters(GTZAN57, tuning=deviation), expected, rtol=2e-6, atol=1e-30)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Trying to estimate tuning")
+def test_tuning_equals_librosas_to_the_bit() -> None:
+    windows = [music(seed) for seed in range(20)]
+    windows += [EDGE_CASES[name]() for name in ("silence", "click", "faint click", "white noise", "constant")]
+    spectrograms = [np.abs(librosa().stft(window)) ** 2 for window in windows]
+    assert tuning(*windows) == [librosa().estimate_tuning(S=spectrogram) for spectrogram in spectrograms]
+
+
+@pytest.mark.slow
+def test_chroma_equals_librosas() -> None:
+    expected = librosa().feature.chroma_stft(y=music(4), sr=22_050)
+    np.testing.assert_allclose(CHROMA(power(music(4)))[0].numpy().T, expected, atol=2e-6)
