@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,8 @@ EDGE_LIBRARIES: Final = {
     "onnxruntime": "modelzoo.scorer",
     "torchaudio": "featurizer.eager",
     "prometheus_client": "consumer.metrics",
-    "obstore": "consumer.fetch",
-    "httpx": "consumer.fetch",
+    "obstore": "consumer.fetch.objects",
+    "httpx": "consumer.fetch.web",
     "soundfile": "featurizer.decode_soundfile",
     "av": "featurizer.decode_av",
     "soxr": "featurizer.resample",
@@ -36,14 +37,20 @@ def _modules() -> Iterator[tuple[str, Path]]:
             yield ".".join(part for part in parts if part != "__init__"), path
 
 
-def _imports(path: Path) -> set[str]:
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             found.add(node.module or "")
-    return found
+    return frozenset(found)
 
 
 def _within(module: str, place: str) -> bool:
@@ -74,7 +81,7 @@ def test_the_model_zoo_sees_of_the_featurizer_its_spec_and_errors_only() -> None
 def test_every_module_opens_with_one_sentence() -> None:
     lacking = []
     for module, path in _modules():
-        first = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].strip()
+        first = (ast.get_docstring(_parsed(path)) or "").split("\n\n")[0].strip()
         if not first.endswith("."):
             lacking.append(module)
     assert not lacking

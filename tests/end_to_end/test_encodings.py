@@ -1,0 +1,140 @@
+"""The same music gets the same label and the same features, however it was encoded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from featurizer.parity import FEATURE_SD
+from tests.audio import Codec, encode, suffix_of
+from tests.paths import DATA, needs_data
+
+pytestmark = [pytest.mark.slow, needs_data]
+
+N_TRACKS: Final = 30
+SOURCE_RATE: Final = 22_050
+
+
+@dataclass(frozen=True)
+class Encoding:
+    codec: Codec
+    sample_rate: int
+    stereo: bool
+    lossless: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.codec}-{self.sample_rate}-{'stereo' if self.stereo else 'mono'}"
+
+
+SAME_RATE: Final = tuple(
+    Encoding(codec, SOURCE_RATE, stereo=stereo, lossless=True)
+    for codec, stereo in (("flac", True), ("wav_s24", False), ("aiff", False))
+)
+RESAMPLED: Final = (
+    Encoding("wav_s24", 44_100, stereo=True, lossless=True),
+    Encoding("flac", 48_000, stereo=False, lossless=True),
+)
+LOSSY: Final = (
+    Encoding("mp3", 44_100, stereo=True, lossless=False),
+    Encoding("m4a", 44_100, stereo=True, lossless=False),
+    Encoding("vorbis", 44_100, stereo=True, lossless=False),
+)
+
+
+def _tracks() -> list[Path]:
+    """Take tracks genre by genre, so that each genre has its share: 30 of 10 genres."""
+    by_genre = {
+        folder.name: sorted(folder.glob("*.flac"))
+        for folder in sorted((DATA / "audio/gtzan_tracks").iterdir())
+    }
+    rounds = max(len(files) for files in by_genre.values())
+    ordered = [
+        files[number] for number in range(rounds) for files in by_genre.values() if number < len(files)
+    ]
+    return ordered[:N_TRACKS]
+
+
+def _reencode(source: Path, encoding: Encoding, *, folder: Path) -> Path:
+    samples, rate = soundfile.read(source, dtype="float32")
+    assert rate == SOURCE_RATE
+    if encoding.sample_rate != rate:
+        samples = soxr.resample(samples, rate, encoding.sample_rate, quality="VHQ")
+    if encoding.stereo:
+        samples = np.stack([samples, samples], axis=1)
+    path = folder / encoding.name / f"{source.stem}{suffix_of(encoding.codec)}"
+    path.parent.mkdir(exist_ok=True)
+    return encode(samples, encoding.sample_rate, codec=encoding.codec, path=path, bit_rate=128_000)
+
+
+def _run(*arguments: object) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "consumer.cli", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _top_genres(lines: list[dict[str, Any]]) -> dict[str, str]:
+    return {Path(line["path"]).name.rsplit(".", 1)[0]: line["genres"][0]["genre"] for line in lines}
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("encodings")
+    for source in _tracks():
+        for encoding in (*SAME_RATE, *RESAMPLED, *LOSSY):
+            _reencode(source, encoding, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def original_genres() -> dict[str, str]:
+    genres = _top_genres(_run("label", *_tracks()))
+    assert len(genres) == N_TRACKS
+    return genres
+
+
+@pytest.mark.parametrize("encoding", [*SAME_RATE, *RESAMPLED], ids=lambda encoding: encoding.name)
+def test_every_track_keeps_its_genre_through_lossless_encodings(
+    encoding: Encoding, music: Path, original_genres: dict[str, str]
+) -> None:
+    assert _top_genres(_run("label", music / encoding.name)) == original_genres
+
+
+@pytest.mark.parametrize("encoding", LOSSY, ids=lambda encoding: encoding.name)
+def test_at_least_26_of_30_tracks_keep_their_genre_through_lossy_encodings(
+    encoding: Encoding, music: Path, original_genres: dict[str, str]
+) -> None:
+    genres = _top_genres(_run("label", music / encoding.name))
+    kept = [track for track, genre in genres.items() if genre == original_genres[track]]
+    assert len(kept) >= 26, f"kept {len(kept)} of {N_TRACKS}"
+
+
+def _windows(lines: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, int], NDArray[np.float64]]]:
+    for line in lines:
+        track = Path(line["path"]).name.rsplit(".", 1)[0]
+        yield (track, line["window"]), np.array(list(line["features"].values()))
+
+
+@pytest.mark.parametrize("encoding", SAME_RATE, ids=lambda encoding: encoding.name)
+def test_lossless_encodings_at_the_same_rate_give_the_same_features(encoding: Encoding, music: Path) -> None:
+    sample = _tracks()[:10]
+    originals = dict(_windows(_run("features", *sample)))
+    paths = [next((music / encoding.name).glob(f"{track.stem}.*")) for track in sample]
+    encoded = dict(_windows(_run("features", *paths)))
+    assert encoded.keys() == originals.keys()
+    worst: dict[str, float] = defaultdict(float)
+    for key, features in encoded.items():
+        worst[key[0]] = max(worst[key[0]], float(np.max(np.abs(features - originals[key]) / FEATURE_SD)))
+    assert max(worst.values()) <= 1e-3, worst
