@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -160,20 +160,30 @@ def check_topics(settings: Settings) -> Iterator[Check]:
     except BrokerError as exc:
         yield _of_error("topics", exc)
         return
-    yield from (judge_topic(report) for report in reports)
+    yield from judge_topics(reports)
 
 
-def judge_topic(report: TopicReport) -> Check:
-    """Judge one topic: what a worker would stumble over fails, an operator's own choice is told."""
-    name = f"topic {report.name}"
-    if report.state is TopicState.MISSING:
-        return _failed(name, "missing", "run: genrestream topics create", 1)
-    binding = [difference for difference in report.differences if difference.startswith(_BINDING)]
-    if binding:
-        advice = "change the topic with kafka-configs, or topics.max_message_bytes in the settings"
-        return _failed(name, "; ".join(binding), advice, 1)
-    found = "as defined" if not report.differences else f"exists; {'; '.join(report.differences)}"
-    return Check(name, ok=True, found=found)
+def judge_topics(reports: Sequence[TopicReport]) -> Iterator[Check]:
+    """Judge topics: what a worker would stumble over fails, an operator's own choice is told."""
+    missing = [report.name for report in reports if report.state is TopicState.MISSING]
+    if missing:
+        yield _failed("topics", f"missing: {', '.join(missing)}", "run: genrestream topics create", 1)
+    fine = []
+    for report in reports:
+        binding = [difference for difference in report.differences if difference.startswith(_BINDING)]
+        if binding:
+            advice = "change the topic with kafka-configs, or topics.max_message_bytes in the settings"
+            yield _failed(f"topic {report.name}", "; ".join(binding), advice, 1)
+        elif report.state is not TopicState.MISSING:
+            fine.append(report)
+    if fine:
+        yield Check("topics", ok=True, found=", ".join(_describe(report) for report in fine))
+
+
+def _describe(report: TopicReport) -> str:
+    # The settings say nothing of partitions: any number is as good as the default.
+    told = [difference for difference in report.differences if not difference.startswith("partitions")]
+    return report.name + (f" ({'; '.join(told)})" if told else "")
 
 
 def _guarded(name: str, look: Callable[[], Check]) -> Check:

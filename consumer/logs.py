@@ -82,5 +82,10 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> No
 
 
 def configure_command_logs(settings: LogSettings, *, verbose: bool) -> None:
-    """Let a command for people speak of errors only, unless it was asked to say what happens."""
-    configure_logs(settings if verbose else settings.model_copy(update={"level": "error"}))
+    """Let a command for people speak of errors only, in words, unless it was asked to say what happens."""
+    if verbose:
+        configure_logs(settings)
+        return
+    configure_logs(settings.model_copy(update={"level": "error", "format": "console"}))
+    # It repeats itself with every failed connection; the command says what came of it, once.
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)

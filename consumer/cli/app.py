@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,9 @@ from consumer.cli.submit import submit
 from consumer.cli.topics import topics
 from consumer.cli.watch import watch
 from consumer.cli.worker import worker
+
+if TYPE_CHECKING:
+    from consumer.ports import BrokerError
 
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
@@ -78,7 +81,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         status = app(args=arguments, standalone_mode=False, prog_name="genrestream")
     except typer.TyperException as exc:
-        return _explain_usage(exc)
+        return _explain_usage(exc, typed=sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         return INTERRUPTED
@@ -94,10 +97,10 @@ def main() -> None:
     sys.exit(run())
 
 
-def _explain_usage(error: typer.TyperException) -> int:
+def _explain_usage(error: typer.TyperException, *, typed: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "genrestream"
-    message = error.format_message().rstrip(".")
+    command = context.command_path if context is not None else " ".join(("genrestream", *typed[:1]))
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
     if message:
         typer.echo(f"{command}: {message} (see {command} --help)", err=True)
     return error.exit_code
@@ -106,12 +109,27 @@ def _explain_usage(error: typer.TyperException) -> int:
 def _explain(error: Exception) -> int | None:
     """Say in one line what went wrong; what is no error of ours is a bug and keeps its traceback."""
     # Imported here: the error table knows every package, and a good run never needs it.
-    from consumer.errors import ConsumerError, exit_status
+    from consumer.errors import BrokerAuthorizationError, ConsumerError, exit_status
     from consumer.ports import BrokerError
     from featurizer.errors import FeaturizerError
     from modelzoo.errors import ModelError
 
-    if not isinstance(error, ConsumerError | FeaturizerError | ModelError | BrokerError):
+    if isinstance(error, BrokerError):
+        typer.echo(f"genrestream: {_one_line(error)}: {_advice(error)}", err=True)
+        return BrokerAuthorizationError.exit_status if error.is_authorization else 1
+    if not isinstance(error, ConsumerError | FeaturizerError | ModelError):
         return None
-    typer.echo(f"genrestream: {' '.join(str(error).split())}", err=True)
+    typer.echo(f"genrestream: {_one_line(error)}", err=True)
     return exit_status(error)
+
+
+def _advice(error: BrokerError) -> str:
+    if error.is_authorization:
+        return "check kafka.properties and this user's ACLs"
+    if error.code == "UNKNOWN_TOPIC_OR_PART":
+        return "run: genrestream topics create"
+    return "is a broker there? try: genrestream check"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

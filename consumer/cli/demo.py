@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from consumer.cli.options import Config, Device, Model, Verbose, model_overrides, settings_from
+from consumer.cli.options import Config, Device, Model, UsageError, Verbose, model_overrides, settings_from
 
 
 def demo(
@@ -47,10 +47,11 @@ def demo(
     overrides: dict[str, dict[str, Any]] = {"worker": {"device": device}, "model": model_overrides(model)}
     settings = settings_from(config, overrides=overrides)
     configure_command_logs(settings.log, verbose=verbose)
+    named = _named(audio) if audio else []
     complain("starting a mock Kafka cluster and a worker ...")
     with (
         open_demo(settings) as service,
-        _paths(audio or []) as paths,
+        nullcontext(named) if audio else _synthesised() as paths,
         output_for(paths, failures=write_line) as output,
     ):
         tally = Tally(submitted=len(paths))
@@ -68,17 +69,20 @@ def demo(
 
 
 @contextmanager
-def _paths(audio: list[Path]) -> Iterator[list[Path]]:
-    """Give the files to submit; synthetic ones live as long as the body."""
-    from consumer.audio_files import find_audio, shown
+def _synthesised() -> Iterator[list[Path]]:
+    """Write the synthetic pieces, which live as long as the body."""
     from consumer.cli.terminal import complain
     from consumer.synthesis import MANNERS, write_pieces
 
-    if not audio:
-        complain(f"synthesising {len(MANNERS)} short pieces ...")
-        with tempfile.TemporaryDirectory(prefix="genrestream-demo-") as folder:
-            yield write_pieces(Path(folder))
-        return
+    complain(f"synthesising {len(MANNERS)} short pieces ...")
+    with tempfile.TemporaryDirectory(prefix="genrestream-demo-") as folder:
+        yield write_pieces(Path(folder))
+
+
+def _named(audio: list[Path]) -> list[Path]:
+    from consumer.audio_files import find_audio, shown
+    from consumer.cli.terminal import complain
+
     paths = []
     for found in find_audio(audio):
         # A file that is not there is submitted all the same: it shows what a dead letter is.
@@ -87,5 +91,5 @@ def _paths(audio: list[Path]) -> Iterator[list[Path]]:
         else:
             complain(f"{shown(found.path)}: {found.error}")
     if not paths:
-        raise typer.BadParameter("there is no audio to label")
-    yield paths
+        raise UsageError("there is no audio to label")
+    return paths

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from consumer.cli.options import Config, Json, Verbose, settings_from
+from consumer.cli.options import Config, Json, UsageError, Verbose, settings_from
 
 if TYPE_CHECKING:
     from consumer.features import FeaturizedFile
@@ -61,7 +61,7 @@ def features(
     from consumer.logs import configure_command_logs
 
     if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+        raise UsageError("choose one of --json and --csv")
     settings = for_local_files(settings_from(config))
     configure_command_logs(settings.log, verbose=verbose)
     found = find_audio(files)

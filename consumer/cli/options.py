@@ -71,6 +71,12 @@ Verbose = Annotated[
 ]
 
 
+class UsageError(typer.TyperException):
+    """What was typed makes no sense together; ends the command as any wrong usage does."""
+
+    exit_code = 2
+
+
 def settings_from(
     config: Path | None, *, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from consumer.cli.options import UsageError
+
 
 def schemas(
     name: Annotated[
@@ -45,6 +47,6 @@ def schemas(
             typer.echo(known)
         return 0
     if name not in generated:
-        raise typer.BadParameter(f"no such document: {name}; one of {', '.join(generated)}")
+        raise UsageError(f"no such document: {name}; one of {', '.join(generated)}")
     typer.echo(json.dumps(generated[name], indent=2, ensure_ascii=False))
     return 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.cli.options import BootstrapServers, Config, Json, settings_from
+from consumer.cli.options import BootstrapServers, Config, Json, UsageError, settings_from
 
 if TYPE_CHECKING:
     from consumer.events import TrackUploaded
@@ -56,12 +56,12 @@ def submit(
     settings = settings_from(config, overrides={"kafka": {"bootstrap_servers": bootstrap_servers}})
     configure_command_logs(settings.log, verbose=False)
     if not files and not uri:
-        raise typer.BadParameter("name files, folders or --uri")
+        raise UsageError("name files, folders or --uri")
     uploads, missing = _uploads_of_files(files or [], declared_genre=declared_genre)
     uploads += [upload(one, declared_genre=declared_genre) for one in uri or []]
     if track_id is not None:
         if len(uploads) != 1:
-            raise typer.BadParameter(f"--track-id names one track, but there are {len(uploads)}")
+            raise UsageError(f"--track-id names one track, but there are {len(uploads)}")
         uploads = [uploads[0].model_copy(update={"track_id": track_id})]
     failed = missing
 

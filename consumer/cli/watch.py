@@ -48,7 +48,7 @@ def watch(
     from consumer.watch import Watcher
 
     settings = settings_from(config, overrides={"kafka": {"bootstrap_servers": bootstrap_servers}})
-    configure_command_logs(settings.log.model_copy(update={"level": "warning"}), verbose=True)
+    configure_command_logs(settings.log, verbose=False)
     beginning = Start.BEGINNING if start == "beginning" else Start.NOW
     seen = 0
     with Watcher(settings, start=beginning, dead_letters=dead_letters) as watcher:
