@@ -8,6 +8,7 @@ import structlog
 
 from consumer.clock import Clock
 from consumer.delivery import Progress
+from consumer.events import TrackLabelled
 from consumer.metrics import Metrics
 from consumer.outcomes import Ending, Outcome
 
@@ -38,8 +39,7 @@ class Accountant:
             if outcome.label is not None:
                 seconds = max(0.0, wall_now - outcome.label.timing.uploaded_at.timestamp())
                 self._metrics.stage_seconds.labels("end_to_end").observe(seconds)
-                if outcome.label.genre is not None:
-                    self._metrics.labels.labels(outcome.label.genre).inc()
+                self._count_label(outcome.label)
                 self._log_label(outcome, seconds)
             else:
                 self._log_failure(outcome)
@@ -50,6 +50,16 @@ class Accountant:
             self._metrics.transactions.labels(progress.value).inc()
             if progress is not Progress.COMMITTED:
                 _log.warning("flush without a commit", result=progress.value)
+
+    def _count_label(self, label: TrackLabelled) -> None:
+        if label.genre is not None:
+            self._metrics.labels.labels(label.genre).inc()
+        self._metrics.confidence.observe(label.confidence)
+        for warning in label.audio.warnings:
+            self._metrics.audio_warnings.labels(warning).inc()
+        if label.declared is not None:
+            agrees = {True: "true", False: "false", None: "unknown"}[label.declared.agrees]
+            self._metrics.declared_genres.labels(agrees).inc()
 
     def _log_label(self, outcome: Outcome, seconds: float) -> None:
         label = outcome.label
