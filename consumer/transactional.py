@@ -154,8 +154,6 @@ class TransactionalDelivery:
 
     def _fail(self, error: BrokerError, deadline: float) -> Report | None:
         raise_if_unauthorized(error)
-        for delivery_error in self._delivery_errors:
-            raise_if_unauthorized(delivery_error)
         if error.fatal:
             # Never abort here: a dead producer answers "retriable" for ever.
             self._bury(error)
@@ -175,6 +173,8 @@ class TransactionalDelivery:
             self._bury(exc)
             return self._start(deadline)
         self._phase = _Phase.IDLE
+        for delivery_error in self._delivery_errors:  # all have been told by now
+            raise_if_unauthorized(delivery_error)
         return self._report(Progress.ABORTED)
 
     def _bury(self, error: BrokerError) -> None:

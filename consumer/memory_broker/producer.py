@@ -123,6 +123,8 @@ class MemoryProducer:
 
     def flush(self, *, timeout_seconds: float) -> int:
         """Send what is queued; give what is left."""
+        if self._state is _State.DEAD:
+            raise fenced()
         self._send(timeout_seconds=timeout_seconds)
         self._serve()
         return len(self._queue)
