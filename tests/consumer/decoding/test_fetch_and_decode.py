@@ -1,0 +1,75 @@
+"""The product's own work turns a URI into all windows of its track and says what that took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from consumer.config import FetchSettings
+from consumer.decoding.fetch_and_decode import FetchingDecoder
+from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.errors import AudioNotFoundError, ForbiddenUriError
+from featurizer.errors import NotAudioError, TooLongError
+from featurizer.spec import GTZAN57
+from tests.audio import encode, music
+
+
+class Basket:
+    """A sink that keeps what it gets and claims that each put took a tenth of a second."""
+
+    def __init__(self) -> None:
+        self.windows: list[NDArray[np.float32]] = []
+        self.seconds = 0.0
+
+    @property
+    def featurize_seconds(self) -> float:
+        return self.seconds
+
+    def begin(self, number: int) -> None:
+        raise AssertionError("the child begins, not the work")
+
+    def put(self, windows: NDArray[np.float32]) -> None:
+        self.windows.append(windows)
+        self.seconds += 0.1
+
+
+def do(root: Path, uri: str, *, max_duration_seconds: float = 60.0) -> tuple[Basket, Fetched, Finished]:
+    decoder = FetchingDecoder(
+        FetchSettings(file_roots=(root,)), max_duration_seconds=max_duration_seconds, spec=GTZAN57
+    )
+    basket, told = Basket(), list[Fetched | Retried]()
+    task = Task(4, track_id="t", uri=uri, fetch_seconds=10.0)
+    finished = decoder(task, basket, told.append)
+    (fetched,) = told
+    assert isinstance(fetched, Fetched)
+    return basket, fetched, finished
+
+
+def test_all_windows_arrive_in_order_with_the_report(tmp_path: Path) -> None:
+    file = encode(music(61.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "a.wav")
+    basket, fetched, finished = do(tmp_path, file.as_uri(), max_duration_seconds=90.0)
+    assert [len(windows) for windows in basket.windows] == [16, 4]
+    assert (fetched.number, fetched.size_bytes) == (4, file.stat().st_size)
+    assert finished.duration_seconds == pytest.approx(61.0)
+    assert finished.sample_rate == 22_050
+    assert finished.featurize_seconds == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("gone.wav", AudioNotFoundError), ("../secret.wav", ForbiddenUriError)]
+)
+def test_what_cannot_be_fetched_is_named(tmp_path: Path, name: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        do(tmp_path / "root", (tmp_path / "root").as_uri() + "/" + name)
+
+
+def test_what_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text.mp3").write_text("This is no music. " * 50)
+    with pytest.raises(NotAudioError):
+        do(tmp_path, (tmp_path / "text.mp3").as_uri())
+    file = encode(music(8.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "long.wav")
+    with pytest.raises(TooLongError):
+        do(tmp_path, file.as_uri(), max_duration_seconds=5.0)
