@@ -39,9 +39,10 @@ class Encoding:
         return f"{self.codec}-{self.sample_rate}-{'stereo' if self.stereo else 'mono'}"
 
 
-SAME_RATE: Final = tuple(
-    Encoding(codec, SOURCE_RATE, stereo=stereo, lossless=True)
-    for codec, stereo in (("flac", True), ("wav_s24", False), ("aiff", False))
+SAME_RATE: Final = (
+    Encoding("flac", SOURCE_RATE, stereo=True, lossless=True),
+    Encoding("wav_s24", SOURCE_RATE, stereo=False, lossless=True),
+    Encoding("aiff", SOURCE_RATE, stereo=False, lossless=True),
 )
 RESAMPLED: Final = (
     Encoding("wav_s24", 44_100, stereo=True, lossless=True),
