@@ -173,7 +173,7 @@ class WorkerSettings(_Section):
     """Credits: tracks dispatched and not yet ended, over all partitions."""
     max_in_flight_per_partition: Count = 32
     max_backlog_per_partition: Count = 256
-    """Records held back for want of credits or time before a partition is paused."""
+    """Records received and not yet committed before a partition is paused; half of it resumes."""
     max_decoded_bytes: Bytes = 512 * 1024 * 1024
     """PCM and features that decoded tracks may hold in the parent."""
     track_deadline_seconds: Positive = 240.0
