@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import structlog
 
 from consumer.clock import Clock
-from consumer.delivery import Progress
+from consumer.delivery import Progress, Report
 from consumer.events import TrackLabelled
 from consumer.metrics import Metrics
 from consumer.outcomes import Ending, Outcome
@@ -44,12 +44,21 @@ class Accountant:
             else:
                 self._log_failure(outcome)
 
-    def flushed(self, progress: Progress) -> None:
-        """Count how a flush ended; a pending one has not."""
-        if progress is not Progress.PENDING:
-            self._metrics.transactions.labels(progress.value).inc()
-            if progress is not Progress.COMMITTED:
-                _log.warning("flush without a commit", result=progress.value)
+    def flushed(self, report: Report) -> None:
+        """Count how a flush ended (a pending one has not), and say what was in its way."""
+        if report.progress is not Progress.PENDING:
+            self._metrics.transactions.labels(report.progress.value).inc()
+        if report.error is not None:
+            self._metrics.kafka_errors.labels(report.error.code).inc()
+        if report.progress is not Progress.COMMITTED:
+            code = report.error.code if report.error else None
+            _log.warning(
+                "flush not committed",
+                result=report.progress.value,
+                code=code,
+                error=str(report.error or ""),
+                n_refused=len(report.refused),
+            )
 
     def _count_label(self, label: TrackLabelled) -> None:
         if label.genre is not None:

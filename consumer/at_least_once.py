@@ -62,8 +62,8 @@ class AtLeastOnceDelivery:
             if self._errors:
                 return self._give_up()
             return self._commit(deadline)
-        except UnfinishedError:
-            return Report(Progress.PENDING, self._batch)
+        except UnfinishedError as exc:
+            return Report(Progress.PENDING, self._batch, error=exc.error)
         except BrokerError as exc:
             self._errors.append(exc)
             return self._give_up()
@@ -120,7 +120,7 @@ class AtLeastOnceDelivery:
             )
         except BrokerError as exc:
             # A rebalance is under way: it ends in `drop`, or in a generation that takes the commit.
-            raise UnfinishedError from exc
+            raise UnfinishedError(exc) from exc
         self._batch = None
         return Report(Progress.COMMITTED, batch)
 
@@ -131,4 +131,6 @@ class AtLeastOnceDelivery:
         if any(error.fatal for error in self._errors):
             self._producer.close()
             self._producer = self._new_producer()
-        return Report(Progress.ABORTED, batch, refused=tuple(self._refused)) if batch else None
+        if batch is None:
+            return None
+        return Report(Progress.ABORTED, batch, refused=tuple(self._refused), error=self._errors[0])

@@ -69,12 +69,15 @@ class Report:
         After a new producer: the group's committed next offsets of the batch's partitions.
     refused : tuple of Outcome
         Those the broker took for too large: shrink them before the next call.
+    error : BrokerError or None
+        Why it was not committed, or not yet.
     """
 
     progress: Progress
     batch: Batch
     covered: Mapping[TopicPartition, int] = field(default_factory=dict)
     refused: tuple[Outcome, ...] = ()
+    error: BrokerError | None = None
 
 
 class Delivery(Protocol):
@@ -105,7 +108,11 @@ class Delivery(Protocol):
 
 
 class UnfinishedError(Exception):
-    """The deadline passed and the call may be made again as it is."""
+    """The deadline passed and the call may be made again as it is; `error` is its last answer."""
+
+    def __init__(self, error: BrokerError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def call_until(deadline: float, *, clock: Clock, call: Callable[[float], None]) -> None:
@@ -127,7 +134,7 @@ def call_until(deadline: float, *, clock: Clock, call: Callable[[float], None]) 
             if not exc.retriable:
                 raise
             if clock.monotonic() + _RETRY_PAUSE_SECONDS >= deadline:
-                raise UnfinishedError from exc
+                raise UnfinishedError(exc) from exc
         clock.sleep(_RETRY_PAUSE_SECONDS)
 
 

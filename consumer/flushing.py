@@ -86,7 +86,7 @@ class Flusher:
         report = self._delivery.deliver(batch, deadline=deadline)
         if report is None:
             return None
-        self._accountant.flushed(report.progress)
+        self._accountant.flushed(report)
         self._settle(report)
         return report.progress
 

@@ -253,6 +253,7 @@ class KafkaLoop:
             if self._failure is None and self._stop_requests < 2:
                 self._finish(self._assignment.select(partitions))
         except Exception as exc:  # noqa: BLE001 - the partitions go all the same; the next turn raises it
+            _log.error("could not finish revoked partitions", error=str(exc))
             self._failure = exc
         finally:
             self._let_go(partitions)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
+import structlog
+
 from consumer.clock import Clock
 from consumer.delivery import (
     TOO_LARGE,
@@ -25,6 +27,8 @@ from consumer.ports import BrokerError, ConsumerPort, DeliveryCallback, Partitio
 _TWIN_SECONDS: Final = 60.0
 """Fenced again within this time: not our own late restart, but a living twin."""
 _FENCED_CODES: Final = frozenset(("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"))
+
+_log = structlog.get_logger(__name__)
 
 
 class _Phase(Enum):
@@ -60,6 +64,7 @@ class TransactionalDelivery:
         self._batch: Batch | None = None
         self._refused: list[Outcome] = []
         self._delivery_errors: list[BrokerError] = []
+        self._error: BrokerError | None = None
         self._commit_asked = False
         self._fenced_at: float | None = None
 
@@ -78,7 +83,10 @@ class TransactionalDelivery:
             if self._phase is _Phase.COMMITTING:
                 return self._commit(deadline)
             return None if batch is None else self._transact(batch, deadline)
-        except UnfinishedError:
+        except UnfinishedError as exc:
+            self._error = exc.error
+            if self._batch is None:  # nobody reports it
+                _log.warning("the producer cannot start yet", code=exc.error.code, error=str(exc))
             return self._report(Progress.PENDING)
 
     def drop(self, partitions: Partitions) -> None:
@@ -96,7 +104,7 @@ class TransactionalDelivery:
             return Report(Progress.SKIPPED_MEMBERSHIP, batch)
         producer = self._living()
         self._batch, self._refused, self._delivery_errors = batch, [], []
-        self._commit_asked = False
+        self._error, self._commit_asked = None, False
         try:
             producer.begin_transaction()
             for outcome in batch.outcomes():
@@ -108,7 +116,8 @@ class TransactionalDelivery:
                     batch.next_offsets, metadata=metadata, timeout_seconds=seconds
                 ),
             )
-        except UnfinishedError:
+        except UnfinishedError as exc:
+            self._error = exc.error
             # Not resumed later: by then the generation may be another and the partitions someone else's.
             return self._abort(deadline)
         except BrokerError as exc:
@@ -154,6 +163,7 @@ class TransactionalDelivery:
 
     def _fail(self, error: BrokerError, deadline: float) -> Report | None:
         raise_if_unauthorized(error)
+        self._error = error
         if error.fatal:
             # Never abort here: a dead producer answers "retriable" for ever.
             self._bury(error)
@@ -182,6 +192,7 @@ class TransactionalDelivery:
             self._producer.close()
         self._producer = None
         self._phase = _Phase.STARTING
+        self._error = error
         if error.code not in _FENCED_CODES:
             return
         now = self._clock.monotonic()
@@ -222,7 +233,7 @@ class TransactionalDelivery:
         try:
             call_until(deadline, clock=self._clock, call=read)
         except BrokerError as exc:
-            raise UnfinishedError from exc  # not known yet: ask again before anything is produced
+            raise UnfinishedError(exc) from exc  # not known yet: ask again before anything is produced
         return committed
 
     def _report(
@@ -234,7 +245,8 @@ class TransactionalDelivery:
             self._batch = None
         if batch is None:
             return None
-        return Report(progress, batch, covered=covered or {}, refused=tuple(self._refused))
+        error = None if progress is Progress.COMMITTED else self._error
+        return Report(progress, batch, covered=covered or {}, refused=tuple(self._refused), error=error)
 
     def _living(self) -> ProducerPort:
         if self._producer is None:

@@ -280,6 +280,20 @@ def test_a_label_that_the_broker_refuses_loses_its_timeline_and_the_worker_goes_
     assert [found.windows.timeline for found in bench.labels()] == [None, None]
 
 
+def test_why_a_flush_was_not_committed_is_counted_and_logged() -> None:
+    bench = _started(label_bytes=100)
+    bench.publish(1)
+    bench.turn(3)
+    with capture_logs() as lines:
+        bench.engine.end(1)
+        bench.turn(1)
+    assert bench.counted("transactions_total", result="aborted") == 1
+    assert bench.counted("kafka_errors_total", code="_STATE") == 1
+    assert [(line["result"], line["n_refused"]) for line in lines if line["event"].startswith("flush")] == [
+        ("aborted", 1)
+    ]
+
+
 def test_a_label_refused_in_every_size_is_dead_lettered() -> None:
     bench = _started(label_bytes=100)
     bench.publish(1)
