@@ -163,3 +163,19 @@ def test_a_signal_asks_for_a_drain_and_the_old_handlers_come_back(
     assert run_until_signalled(worker) == status
     assert worker.stops == 1
     assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_ends_the_process_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("consumer.worker.os._exit", ended.append)
+
+    class _Stubborn(_Scripted):
+        def run(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run_until_signalled(_Stubborn(settings))
+
+    assert ended == [128 + signal.SIGTERM]
