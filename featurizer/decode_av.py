@@ -201,6 +201,7 @@ def open_with_av(source: Source) -> AvDecoder | None:
     except AudioError:
         container.close()
         raise
+    _forget_layout(stream)
     # One thread a file: tracks are decoded beside each other, and results must not depend on timing.
     stream.codec_context.thread_count = 1
     if stream.codec_context.name == "flac":
@@ -221,6 +222,18 @@ def _choose_stream(container: InputContainer) -> av.AudioStream:
     if codec is None:
         raise CorruptAudioError(f"no decoder for the audio in this file: container={container.format.name}")
     return stream
+
+
+def _forget_layout(stream: av.AudioStream) -> None:
+    """Keep the number of channels and drop which loudspeaker each is for, which an average need not know.
+
+    PyAV 17 frees the table of an unusual order (right before left, in CAF and MOV) each time that it shows
+    the layout, and the process dies at the second. It is shown once here, then replaced before any frame
+    has it.
+    """
+    n_channels = stream.codec_context.channels
+    if n_channels > 0:
+        stream.codec_context.layout = f"{n_channels} channels"
 
 
 def _duration_of(container: InputContainer, stream: av.AudioStream) -> float | None:

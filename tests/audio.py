@@ -1,7 +1,6 @@
 """Turns arrays into small encoded audio files of every format, and makes deterministic signals to fill them.
 
-The signals depend on their arguments only. `encode` writes the same bytes for the same arguments and library
-versions (except Ogg, whose stream serial numbers are random).
+Signals depend on their arguments only; so does what `encode` writes, but for random serial numbers in Ogg.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -52,6 +53,32 @@ def without_length(mp3_samples: NDArray[np.float32], sample_rate: int) -> bytes:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+def caf(samples: NDArray[np.float32], sample_rate: int, *, speakers: list[int]) -> bytes:
+    """A Core Audio file that names each channel: 1 is left, 2 right, 3 centre, 4 low frequencies."""
+    n_channels = samples.shape[1]
+    pcm = (samples * 32_767).astype(">i2").tobytes()
+    description = struct.pack(">d4sIIIII", sample_rate, b"lpcm", 0, 2 * n_channels, 1, n_channels, 16)
+    layout = struct.pack(">III", 0, 0, n_channels) + b"".join(
+        struct.pack(">IIfff", speaker, 0, 0.0, 0.0, 0.0) for speaker in speakers
+    )
+    chunks = ((b"desc", description), (b"chan", layout), (b"data", bytes(4) + pcm))
+    body = b"".join(name + struct.pack(">q", len(content)) + content for name, content in chunks)
+    return b"caff" + struct.pack(">HH", 1, 0) + body
+
+
+@pytest.mark.parametrize("speakers", [[1, 2], [2, 1], [4, 3, 2, 1]])
+def test_channels_in_an_unusual_order_are_averaged_too(speakers: list[int]) -> None:
+    columns = np.stack(
+        [audio.tone(PITCH * (index + 1), 1.0, TARGET) for index in range(len(speakers))], axis=1
+    )
+    content = caf(columns, TARGET, speakers=speakers)
+
+    for _ in range(5):  # a layout freed twice shows late
+        samples, _ = decode(content)
+
+    np.testing.assert_allclose(samples, columns.mean(axis=1), atol=1e-4)
 
 
 @pytest.mark.parametrize(
