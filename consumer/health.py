@@ -87,7 +87,7 @@ class HealthServer:
         except OSError as exc:
             raise SettingsError(
                 f"cannot serve metrics: host={settings.host} port={settings.port}: {exc.strerror}; "
-                "set serve.port to a free port, or to 0 for any"
+                "a second worker on a host takes --slot 1; or set serve.port (--port), 0 for any"
             ) from exc
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_SHUTDOWN_SECONDS,), name="health", daemon=True

@@ -53,6 +53,13 @@ def open_pipeline(settings: Settings, *, metrics: Metrics | None = None) -> Iter
         pipeline.close()
 
 
+def with_port_of_slot(settings: Settings) -> Settings:
+    """Give each worker of a host a port of its own: the configured one for slot 0, the next for slot 1 ..."""
+    serve = settings.serve
+    port = serve.port + settings.kafka.slot if serve.port else 0
+    return settings.model_copy(update={"serve": serve.model_copy(update={"port": port})})
+
+
 class Worker:
     """One member of the consumer group. `run` blocks its thread; everything else may be called from any.
 

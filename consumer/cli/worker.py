@@ -31,6 +31,16 @@ def worker(
             help="Allow file: URIs below this folder; repeatable. They are refused otherwise.",
         ),
     ] = None,
+    slot: Annotated[
+        int | None,
+        typer.Option(
+            "--slot",
+            min=0,
+            metavar="N",
+            help="Number of this worker on this host: tells their transactional.id and ports apart.",
+            show_default="kafka.slot, else 0",
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -38,7 +48,7 @@ def worker(
             min=0,
             max=65_535,
             help="Of /metrics, /healthz and /readyz; 0 takes a free one.",
-            show_default="serve.port, else 9464",
+            show_default="serve.port + slot, else 9464 + slot",
         ),
     ] = None,
     bootstrap_servers: BootstrapServers = None,
@@ -61,17 +71,18 @@ def worker(
     [bold]Examples[/bold]
 
       genrestream worker --file-root ~/Music
+      genrestream worker --file-root ~/Music --slot 1     # a second one on the same host
       genrestream worker --config /etc/genrestream.toml --group relabel
       GENRESTREAM_FETCH__OBJECT_STORES='["s3://masters/"]' genrestream worker -b kafka-1:9092
     """
     from consumer.logs import configure_logs
-    from consumer.worker import Worker, run_until_signalled
+    from consumer.worker import Worker, run_until_signalled, with_port_of_slot
 
     roots = tuple(root.resolve() for root in file_root) if file_root else None
     settings = settings_from(
         config,
         overrides={
-            "kafka": {"bootstrap_servers": bootstrap_servers, "group": group},
+            "kafka": {"bootstrap_servers": bootstrap_servers, "group": group, "slot": slot},
             "fetch": {"file_roots": roots},
             "worker": {"device": device},
             "model": model_overrides(model),
@@ -80,4 +91,4 @@ def worker(
         },
     )
     configure_logs(settings.log)
-    return run_until_signalled(Worker(settings))
+    return run_until_signalled(Worker(settings if port is not None else with_port_of_slot(settings)))

@@ -84,7 +84,7 @@ def test_another_path_is_not_found_and_the_paths_are_named(server: HealthServer)
 
 
 def test_a_port_that_is_taken_is_a_settings_error_that_names_it(server: HealthServer, state: _State) -> None:
-    with pytest.raises(SettingsError, match=f"port={server.port}.*serve.port"):
+    with pytest.raises(SettingsError, match=f"port={server.port}.*--slot 1"):
         HealthServer(ServeSettings(port=server.port), probes=state.probes())
 
 

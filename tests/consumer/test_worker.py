@@ -13,7 +13,7 @@ from consumer.config import Settings, load_settings
 from consumer.errors import BrokerAuthorizationError, TwinFencedError
 from consumer.jobs import TopicPartition
 from consumer.snapshot import LoopSnapshot, PartitionSnapshot
-from consumer.worker import Worker, open_pipeline, run_until_signalled
+from consumer.worker import Worker, open_pipeline, run_until_signalled, with_port_of_slot
 from modelzoo.errors import FingerprintMismatchError, ModelNotFoundError
 
 
@@ -111,6 +111,13 @@ def test_each_request_to_stop_reaches_the_loop(stage: _Stage) -> None:
     stage.worker.request_stop()
 
     assert loop.stops == 1
+
+
+@pytest.mark.parametrize(("port", "slot", "taken"), [(9464, 0, 9464), (9464, 2, 9466), (0, 2, 0)])
+def test_workers_of_one_host_listen_on_neighbouring_ports(port: int, slot: int, taken: int) -> None:
+    settings = load_settings(overrides={"serve": {"port": port}, "kafka": {"slot": slot}})
+
+    assert with_port_of_slot(settings).serve.port == taken
 
 
 def test_a_missing_model_ends_the_worker_before_it_joins_any_group() -> None:
