@@ -12,7 +12,7 @@ import structlog
 
 from consumer.decoding.events import Event, Failed, Samples, Vectors
 from consumer.decoding.messages import Fetched, Finished, Retried, Task
-from consumer.errors import ConsumerError, UnexpectedError
+from consumer.errors import ConsumerError, TrackDeadlineError, UnexpectedError
 from consumer.featurizing import Array, Part
 from consumer.jobs import Completion
 from consumer.metrics import Metrics
@@ -78,14 +78,16 @@ class Labelling:
         """How many tracks can begin now."""
         return self._pool.idle
 
-    def begin(self, track: TrackUnderWay) -> None:
-        """Give a track to an idle child; there must be one."""
+    def begin(self, track: TrackUnderWay) -> bool:
+        """Give a track to an idle child; False if none takes it."""
         number = next(self._numbers)
-        self._tracks[number] = track
         event, deadline = track.job.event, track.job.deadline
         fetch_seconds = min(self._rules.fetch_seconds, deadline - self._clock())
         task = Task(number, track_id=event.track_id, uri=event.audio_uri, fetch_seconds=fetch_seconds)
-        self._pool.assign(task, deadline=deadline)
+        begun = self._pool.assign(task, deadline=deadline)
+        if begun:
+            self._tracks[number] = track
+        return begun
 
     def turn(self, timeout_seconds: float) -> list[Completion]:
         """Wait for something to do, at most so long, do it, and give the jobs that have ended.
@@ -99,6 +101,7 @@ class Labelling:
             self._take(event)
         self._featurize()
         self._score()
+        self._give_up()
         completions, self._completions = self._completions, []
         return completions
 
@@ -165,7 +168,9 @@ class Labelling:
             self._label(scored)
 
     def _label(self, scored: Scored[int]) -> None:
-        track = self._tracks[scored.key]
+        track = self._tracks.get(scored.key)
+        if track is None:  # it was given up
+            return
         if isinstance(scored.result, Exception):
             self._complete(scored.key, scored.result)
             return
@@ -187,6 +192,15 @@ class Labelling:
         self._observe("wait", course.seconds.wait)
         del self._tracks[scored.key]
         self._completions.append(Completion(track.job.ticket, label))
+
+    def _give_up(self) -> None:
+        """End what has passed its deadline in the parent; the pool does it for what a child holds."""
+        now = self._clock()
+        late = [
+            number for number, track in self._tracks.items() if track.decoded and track.job.deadline <= now
+        ]
+        for number in late:
+            self._complete(number, TrackDeadlineError("the track's deadline passed before it was scored"))
 
     def _complete(self, number: int, error: Exception) -> None:
         track = self._tracks.pop(number)

@@ -218,11 +218,12 @@ class Pipeline:
             self._stages.close()
 
     def _turn(self) -> None:
-        for track in self._waiting.expire(self._clock()):
+        for late in self._waiting.expire(self._clock()):
             message = "the track's deadline passed before a decoder was free: are there enough of them?"
-            self._overflow.append(Completion(track.job.ticket, TrackDeadlineError(message)))
-        while self._labelling.capacity and (waiting := self._waiting.take()) is not None:
-            self._labelling.begin(waiting)
+            self._overflow.append(Completion(late.job.ticket, TrackDeadlineError(message)))
+        while self._labelling.capacity and (track := self._waiting.take()) is not None:
+            if not self._labelling.begin(track):
+                self._waiting.put_back(track)
         self._overflow.extend(self._labelling.turn(_TURN_SECONDS))
         self._hand_over()
         if not self._warm.is_set() and self._stages.pool.ready == self._stages.processes:

@@ -40,6 +40,11 @@ class TrackUnderWay:
     _parts: list[NDArray[np.float32] | None] = field(default_factory=list)
     _finished: Finished | None = None
 
+    @property
+    def decoded(self) -> bool:
+        """Whether its child has ended with it."""
+        return self._finished is not None
+
     def expect(self) -> int:
         """Note that a part of the windows is on its way, and give its index."""
         self._parts.append(None)

@@ -30,6 +30,11 @@ class WaitingTracks:
         with self._lock:
             return self._tracks.popleft() if self._tracks else None
 
+    def put_back(self, track: TrackUnderWay) -> None:
+        """Put a track at the front, where it was taken from."""
+        with self._lock:
+            self._tracks.appendleft(track)
+
     def cancel(self, topic_partition: TopicPartition, *, epoch: int) -> list[Ticket]:
         """Remove the tracks of one assignment of a partition, and name them."""
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -89,10 +90,12 @@ def _limit_memory(max_memory_bytes: int) -> None:
 
     The parent watches the resident size and ends a child at the limit itself; this is for what the watch sees
     too late, one huge or one very fast allocation. `RLIMIT_DATA` and not `RLIMIT_AS`: torch maps
-    gigabytes that it never touches.
+    gigabytes that it never touches. Should the machine run out first, its kernel shall choose a child.
     """
     if sys.platform != "linux":
         return
+    with suppress(OSError):  # a sandbox may refuse it
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     status = Path("/proc/self/status").read_text(encoding="ascii")
     data_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:"))
     limit = data_kib * 1024 + 2 * max_memory_bytes

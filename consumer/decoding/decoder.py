@@ -120,13 +120,17 @@ class Decoder:
         Raises
         ------
         OSError
-            The child is gone; its death will be reported.
+            The child is gone, and never saw the task; its death will be reported.
         """
+        try:
+            self.link.send(task)
+        except OSError:
+            self.ready = False
+            raise
         self.task = task
         self._deadline = deadline
         self._fetching = True
         self._expires = now + task.fetch_seconds + _FETCH_GRACE_SECONDS
-        self.link.send(task)
 
     def fetched(self, now: float) -> None:
         """Note that the fetch has ended: from here the decoder's own time limit runs."""

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NoReturn
 
 FORK: Final = b"F"
@@ -67,7 +68,7 @@ class ForkServer:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=os.environ | _ONE_THREAD | {"PYTHONPATH": _import_path()},
             )
 
     @property
@@ -122,6 +123,11 @@ class ForkServer:
         except subprocess.TimeoutExpired:  # stuck in an import, before it forked any child
             self._process.kill()
             self._process.wait()
+
+
+def _import_path() -> str:
+    # An empty entry means the working folder, which `-P` would keep out.
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
 def die_with(parent_pid: int) -> None:

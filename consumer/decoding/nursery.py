@@ -96,9 +96,11 @@ class Nursery:
 
     def watch(self, now: float) -> None:
         """Kill the children that take too long or too much."""
-        for decoder in self.decoders:
-            if decoder.judge(now):
-                self.kill(decoder)
+        judged = [decoder for decoder in self.decoders if decoder.judge(now)]
+        for decoder in judged:
+            self.kill(decoder)
+        if self._server is not None and any(decoder.pid is None for decoder in judged):
+            self._lose_server(self._server)  # it has not even forked: stuck in an import
 
     def kill(self, decoder: Decoder) -> None:
         """Kill a child; its death is told by `on_death`."""
@@ -160,8 +162,8 @@ class Nursery:
             if report.exit_status is None:
                 self._unborn.popleft().pid = report.pid
             else:
-                dead = next(decoder for decoder in self.decoders if decoder.pid == report.pid)
-                self._bury(dead, report.exit_status)
+                for dead in [decoder for decoder in self.decoders if decoder.pid == report.pid]:
+                    self._bury(dead, report.exit_status)
 
     def _bury(self, decoder: Decoder, exit_status: int) -> None:
         idle = decoder.task is None and decoder.verdict is None

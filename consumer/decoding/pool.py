@@ -105,13 +105,17 @@ class DecodingPool:
         """Ask for the children; does not wait for them."""
         self._nursery.populate(self._clock())
 
-    def assign(self, task: Task, *, deadline: float) -> None:
-        """Give a task, to end by `deadline` in the clock's seconds, to an idle child; there must be one."""
-        decoder = next(decoder for decoder in self._nursery.decoders if decoder.idle)
-        self._holders[task.number] = decoder
-        # A child that has just died refuses; its death then fails the task.
-        with suppress(OSError):
-            decoder.assign(task, deadline=deadline, now=self._clock())
+    def assign(self, task: Task, *, deadline: float) -> bool:
+        """Give an idle child a task, to end by `deadline` in the clock's seconds; False if none took it."""
+        for decoder in [decoder for decoder in self._nursery.decoders if decoder.idle]:
+            try:
+                decoder.assign(task, deadline=deadline, now=self._clock())
+            except OSError:  # it has just died, and the task is not to blame
+                self._nursery.dismiss(decoder)
+                continue
+            self._holders[task.number] = decoder
+            return True
+        return False
 
     def poll(self, timeout_seconds: float) -> list[Event]:
         """Wait for events, at most so long, and give them; watches over children and replaces the dead.

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from consumer.errors import (
     DecoderCrashedError,
@@ -143,6 +146,7 @@ def test_the_machines_work_is_counted(pipeline: Pipeline, metrics: Metrics) -> N
     before = {name: value(name) for name in ("windows_total", "audio_seconds_total", "fetched_bytes_total")}
     stages = [stage for stage in STAGES if stage not in ("publish", "end_to_end")]
     counts = {stage: value("stage_seconds_count", stage=stage) for stage in stages}
+    retries = value("fetch_retries_total", reason="timeout")
     label_all(pipeline, [job("ok:4", 0)])
     assert value("windows_total") - before["windows_total"] == 4
     assert value("audio_seconds_total") - before["audio_seconds_total"] == 12.0
@@ -151,6 +155,8 @@ def test_the_machines_work_is_counted(pipeline: Pipeline, metrics: Metrics) -> N
         stage: value("stage_seconds_count", stage=stage) - counts[stage] for stage in stages
     } == dict.fromkeys(stages, 1.0)
     assert value("decoders") == 2
+    label_all(pipeline, [job("retried:", 0)])
+    assert value("fetch_retries_total", reason="timeout") - retries == 1
 
 
 @pytest.fixture
@@ -178,6 +184,23 @@ def test_samples_of_many_tracks_share_batches_and_one_bad_track_fails_alone(
         assert label_of(ends[offset]).genres == label_of(in_children[offset]).genres
         assert label_of(ends[offset]).windows == label_of(in_children[offset]).windows
     assert max(featurizer.batch_sizes) > 1
+
+
+class StuckFeaturizer(FakeFeaturizer):
+    """A device that accepts windows and never answers."""
+
+    def submit(self, windows: NDArray[np.float32]) -> Future[NDArray[np.float32]]:
+        return Future()
+
+
+@pytest.mark.slow
+def test_a_track_that_a_device_never_answers_for_ends_at_its_deadline(tmp_path: Path) -> None:
+    parts = Parts(work=Faulty(), featurizer=StuckFeaturizer())
+    artifact = linear_artifact(tmp_path)
+    with Pipeline(settings_for(), artifact=artifact, metrics=Metrics(), parts=parts) as pipeline:
+        await_ready(pipeline)
+        ends = label_all(pipeline, [job("ok:1", seconds=0.5)])
+        assert isinstance(ends[0].result, TrackDeadlineError)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from typing import ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.decoding.messages import Fetched, Finished, Task
+from consumer.decoding.messages import Fetched, Finished, Retried, Task
 from consumer.decoding.sinks import Featurize, WindowSink
 from consumer.decoding.work import DoTask, Tell
 from consumer.errors import AudioNotFoundError
@@ -71,6 +71,8 @@ def _do(task: Task, sink: WindowSink, tell: Tell) -> Finished:
     kind, _, argument = task.uri.partition(":")
     if kind == "hang-in-fetch":
         time.sleep(600)
+    if kind == "retried":
+        tell(Retried(task.number, "timeout"))
     tell(Fetched(task.number, 0.001, size_bytes=1_000))
     _suffer(kind, argument)
     n_windows = int(argument) if kind == "ok" else 1

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from itertools import count
+from math import inf
 from time import monotonic
 
 import numpy as np
@@ -223,6 +224,17 @@ def test_a_child_that_dies_idle_is_replaced(make_pool: MakePool) -> None:
     assert len(before & set(pool.pids)) == 2
     restarts = "genrestream_decoder_restarts_total"
     assert metrics.registry.get_sample_value(restarts, {"cause": "idle_death"}) == 1
+
+
+def test_a_task_given_to_a_child_that_has_just_died_goes_to_another(pool: DecodingPool) -> None:
+    assert settle(pool, ready=2)
+    for pid in pool.pids[1:]:
+        os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not alive(pool.pids[1:]))
+    # The pool has not yet heard of the deaths.
+    assert pool.idle == 2
+    assert not pool.assign(Task(next(_numbers), track_id="t", uri="ok:1", fetch_seconds=9.0), deadline=inf)
+    assert isinstance(run(pool, "ok:1")["ok:1"][-1], Finished)
 
 
 @pytest.mark.slow
