@@ -25,13 +25,14 @@ class _Score:
     """Collects sounds on a stereo time line that is counted in beats."""
 
     def __init__(self, seconds: float, *, bpm: float) -> None:
+        self.seconds = seconds
         self.beat_seconds = 60.0 / bpm
         self.beats = seconds / self.beat_seconds
         self._mix = np.zeros((round(seconds * SAMPLE_RATE), 2), dtype=np.float32)
 
     def length(self, beats: float) -> float:
-        """Give the seconds of a number of beats."""
-        return beats * self.beat_seconds
+        """Give the seconds of a number of beats, the whole piece at most."""
+        return min(beats * self.beat_seconds, self.seconds)
 
     def add(self, sound: Sound, *, beat: float, level: float = 1.0, side: float = 0.0) -> None:
         """Lay a sound down at a beat; `side` is -1 left to 1 right. What lies past the end is cut."""
@@ -192,10 +193,17 @@ def _ambient(seconds: float, rng: np.random.Generator) -> Sound:
     for number, beat in enumerate(score.bars(5)):
         root = (48, 53, 45, 50)[number % 4] + key
         for index, step in enumerate((0, 7, 12, 16)):
-            score.add(play.pad(root + step, 8.0), beat=beat, level=0.3, side=0.4 * (index - 1.5))
+            score.add(
+                play.pad(root + step, min(8.0, seconds)), beat=beat, level=0.3, side=0.4 * (index - 1.5)
+            )
         for _ in range(2):
             note = root + 24 + int(rng.choice((0, 2, 4, 7, 9)))
-            score.add(play.piano(note, 4.0), beat=beat + float(rng.uniform(0, 4)), level=0.12, side=0.6)
+            score.add(
+                play.piano(note, min(4.0, seconds)),
+                beat=beat + float(rng.uniform(0, 4)),
+                level=0.12,
+                side=0.6,
+            )
     return score.master(peak=0.6)
 
 

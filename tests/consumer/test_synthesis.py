@@ -11,7 +11,7 @@ import pytest
 from consumer.instruments import SAMPLE_RATE
 from consumer.synthesis import MANNERS, synthesize, write_pieces, write_wav
 
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 @pytest.mark.parametrize("manner", MANNERS)
