@@ -61,21 +61,40 @@ class Tempo:
         torch.Tensor, shape [batch], float64, beats a minute
             0 where nothing ever gets louder.
         """
-        envelope = self._onset_strength(decibels)
-        score = torch.log1p(EMPHASIS * self._mean_autocorrelation(envelope)) + self._log_prior
+        envelope = self.onset_strength(decibels)
+        score = torch.log1p(EMPHASIS * self.mean_autocorrelation(envelope)) + self._log_prior
         return torch.where((envelope != 0).any(-1), self._bpm[score.argmax(-1)], 0.0)
 
-    def _onset_strength(self, decibels: torch.Tensor) -> torch.Tensor:
-        """Give the median rise over all mels [batch, n_frames], float32, dB, aligned to the onsets."""
+    def onset_strength(self, decibels: torch.Tensor) -> torch.Tensor:
+        """Give the median rise over all mels: ``librosa.onset.onset_strength(aggregate=numpy.median)``.
+
+        Parameters
+        ----------
+        decibels : torch.Tensor, shape [batch, n_frames, n_mels], float32, dB
+
+        Returns
+        -------
+        torch.Tensor, shape [batch, n_frames], float32, dB, at least 0
+            Aligned to the onsets.
+        """
         n_frames, n_mels = decibels.shape[1:]
         rise = (decibels[:, 1:] - decibels[:, :-1]).clamp_(min=0).sort(dim=-1).values
         median = (rise[..., (n_mels - 1) // 2] + rise[..., n_mels // 2]) / 2
         return torch.nn.functional.pad(median, (self._delay, 0))[:, :n_frames]
 
-    def _mean_autocorrelation(self, envelope: torch.Tensor) -> torch.Tensor:
-        """Average ``librosa.feature.tempogram`` over time: [batch, n_lags], float64, at least 0.
+    def mean_autocorrelation(self, envelope: torch.Tensor) -> torch.Tensor:
+        """Average ``librosa.feature.tempogram(onset_envelope=...)`` over time.
 
         The inverse transform is linear, so it is taken once, of the mean of the frames' normalised power.
+
+        Parameters
+        ----------
+        envelope : torch.Tensor, shape [batch, n_frames], float32
+            Onset strength.
+
+        Returns
+        -------
+        torch.Tensor, shape [batch, n_lags], float64, in [0, 1]
         """
         n_frames = envelope.shape[1]
         exact = envelope.double()

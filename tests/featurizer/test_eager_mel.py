@@ -41,6 +41,13 @@ def test_ten_times_the_power_is_ten_decibels_more() -> None:
     np.testing.assert_allclose(louder, quieter + 10, atol=1e-3)
 
 
+def test_a_flat_spectrum_is_flat_in_mels_too() -> None:
+    """Every filter has the same area, as Slaney's norm wants: 1 over hertz."""
+    decibels = LOG_MEL.decibels(torch.ones(1, 130, 1_025))[0, 0]
+    # Low filters are as narrow as a bin, so their sampled area is off.
+    np.testing.assert_allclose(decibels[64:], -10 * np.log10(22_050 / 2_048), atol=0.2)
+
+
 def test_cepstra_are_the_orthonormal_cosine_transform() -> None:
     decibels = LOG_MEL.decibels(power())
     expected = scipy.fft.dct(decibels[0].double().numpy(), axis=-1, type=2, norm="ortho")[:, :20]

@@ -38,8 +38,14 @@ def test_the_tempo_of_regular_leaps_is_their_rate(period_frames: int) -> None:
 
 
 def test_among_multiples_the_one_nearest_to_120_beats_a_minute_wins() -> None:
-    """Leaps every 7 frames would be 369 beats a minute, which is over the limit of 320."""
     assert TEMPO(pulses(7)).item() == pytest.approx(60 * 22_050 / 512 / 21)
+
+
+def test_rhythms_over_320_beats_a_minute_are_ruled_out() -> None:
+    """Two onsets 6 frames apart repeat at 431 beats a minute only; without them the prior decides."""
+    decibels = torch.full((1, 130, 128), -40.0)
+    decibels[:, [50, 56]] = 0
+    assert TEMPO(decibels).item() == pytest.approx(60 * 22_050 / 512 / 22)
 
 
 def test_what_never_gets_louder_has_no_tempo() -> None:
@@ -52,6 +58,26 @@ def test_an_onset_in_fewer_than_half_of_all_mels_does_not_count() -> None:
     decibels = torch.full((1, 130, 128), -40.0)
     decibels[:, 5::20, :63] = 0
     assert TEMPO(decibels).item() == 0
+
+
+def test_an_onset_is_placed_two_frames_after_the_frame_that_first_hears_it() -> None:
+    decibels = torch.full((1, 130, 128), -40.0)
+    decibels[:, 50:] = -30
+    strength = TEMPO.onset_strength(decibels)[0]
+    assert strength.nonzero().tolist() == [[52]]
+    assert strength[52] == 10
+
+
+@pytest.mark.slow
+def test_onset_strength_and_its_autocorrelation_equal_librosas() -> None:
+    decibels = LOG_MEL.decibels(STFT.forward(torch.from_numpy(music(0)[None])).abs().square())
+    strength = TEMPO.onset_strength(decibels)
+    spectrogram = decibels[0].numpy().T
+    expected = librosa().onset.onset_strength(S=spectrogram, sr=22_050, aggregate=np.median)
+    np.testing.assert_array_equal(strength[0].numpy(), expected)
+    tempogram = librosa().feature.tempogram(onset_envelope=expected, sr=22_050, win_length=344)
+    autocorrelation = TEMPO.mean_autocorrelation(strength)[0].numpy()
+    np.testing.assert_allclose(autocorrelation, tempogram.mean(axis=-1), atol=1e-12)
 
 
 @pytest.mark.slow

@@ -113,6 +113,7 @@ def _real_windows(count: int) -> NDArray[np.float32]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)  # about 60 s where two cores are free
 @needs_data
 def test_real_windows_of_all_genres_agree_with_librosa() -> None:
     windows = _real_windows(N_REAL_WINDOWS)
