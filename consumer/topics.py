@@ -18,8 +18,9 @@ _RETRIES_KEPT: Final = timedelta(days=7)
 """Far beyond the longest delay, so that workers may stand still over a long weekend."""
 _DEAD_LETTERS_KEPT: Final = timedelta(days=90)
 """Somebody has to look at them."""
-_SIDE_PARTITIONS: Final = 3
-"""Of retry and dead-letter topics: a trickle beside the uploads."""
+_SIDE_PARTITIONS: Final = 1
+"""Of retry and dead-letter topics. Members share out partitions by their number, whatever the topic: with as
+many retry partitions as of uploads, a second worker was given retry partitions only and stood idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,7 @@ def definitions(
     topics : TopicSettings
         Names and sizes.
     partitions : int
-        Of uploads and labels; as many workers can share the uploads. Retry and dead-letter topics have three
-        at most.
+        Of uploads and labels; as many workers can share the uploads. Retry and dead-letter topics have one.
     replication : int, optional
         Copies of every partition; the broker's default where null.
 
@@ -91,7 +91,6 @@ def definitions(
         Uploads, retries, labels, dead letters. None is compacted: a late retry or replay of an older upload
         has the higher offset and would erase the newer label.
     """
-    side = min(partitions, _SIDE_PARTITIONS)
     size = topics.max_message_bytes
     return (
         *(
@@ -99,13 +98,13 @@ def definitions(
             for name in topics.uploads
         ),
         *(
-            TopicDefinition(retry.topic, side, replication, _config(size, kept=_RETRIES_KEPT))
+            TopicDefinition(retry.topic, _SIDE_PARTITIONS, replication, _config(size, kept=_RETRIES_KEPT))
             for retry in topics.retries
         ),
         TopicDefinition(topics.labels, partitions, replication, _config(size, kept=None)),
         TopicDefinition(
             topics.dead_letters,
-            side,
+            _SIDE_PARTITIONS,
             replication,
             _config(topics.max_dead_letter_bytes, kept=_DEAD_LETTERS_KEPT),
         ),

@@ -14,6 +14,10 @@ _CLIENT: Properties = {
     # A broker that comes back is found within two seconds; ten by default.
     "reconnect.backoff.ms": 100,
     "reconnect.backoff.max.ms": 2_000,
+    # By default librdkafka 2.16 forgets every broker once all are down and bootstraps anew, but its cache of
+    # group coordinators keeps the forgotten one: after a restart of the broker, offsets are sent nowhere
+    # (its issue 5511). Broker names are looked up anew at every connection all the same.
+    "metadata.recovery.strategy": "none",
     "socket.nagle.disable": True,
     "socket.keepalive.enable": True,
 }

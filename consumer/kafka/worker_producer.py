@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import confluent_kafka as ck
 
 from consumer.config import KafkaSettings, TopicSettings
 from consumer.jobs import OutputRecord, TopicPartition
 from consumer.kafka import properties
+from consumer.kafka.bounded import call_within
 from consumer.kafka.translate import (
     broker_error,
     configuration,
@@ -17,6 +19,10 @@ from consumer.kafka.translate import (
     with_offsets,
 )
 from consumer.ports import BrokerError, DeliveryCallback, GroupMetadata
+
+_OVERRUN_SECONDS: Final = 2.0
+"""librdkafka 2.16 ignores the time-out of `send_offsets_to_transaction` while it waits for a coordinator that
+has gone (its issues 5456 and 5511): for ever at worst, and the Kafka thread with it."""
 
 
 class KafkaProducer:
@@ -78,10 +84,15 @@ class KafkaProducer:
         metadata: GroupMetadata,
         timeout_seconds: float,
     ) -> None:
-        """Add consumed offsets to the transaction."""
-        with translated("add offsets to the transaction"):
-            self._client.send_offsets_to_transaction(
-                with_offsets(next_offsets), metadata.handle, timeout_seconds
+        """Add consumed offsets to the transaction; fatal where the client overruns the time-out by far."""
+        doing = "add offsets to the transaction"
+        offsets = with_offsets(next_offsets)
+        client = self._client
+        with translated(doing):
+            call_within(
+                timeout_seconds + _OVERRUN_SECONDS,
+                call=lambda: client.send_offsets_to_transaction(offsets, metadata.handle, timeout_seconds),
+                doing=doing,
             )
 
     def commit_transaction(self, *, timeout_seconds: float) -> None:

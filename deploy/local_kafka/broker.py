@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import ctypes
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from deploy.local_kafka.death_wish import death_wish
 from deploy.local_kafka.jars import LocalKafkaError, ensure_jars, java
 from deploy.local_kafka.ports import free_port
 from deploy.local_kafka.probe import accepts, serves
@@ -26,7 +24,6 @@ from deploy.local_kafka.server_properties import server_properties
 _START_SECONDS: Final = 90.0  # seconds: 3.5 on two idle cores, and machines are not always idle
 _STOP_SECONDS: Final = 20.0
 _TRIES: Final = 3  # of other ports, where one was taken between being picked and being used
-_PR_SET_PDEATHSIG: Final = 1
 # The first compiler tier and the plainest collector: a short-lived small broker starts sooner with both.
 _JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 _LOGGING: Final = (
@@ -158,7 +155,7 @@ class LocalKafka:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to handle
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - the child of a C call only, no locks taken
+                preexec_fn=death_wish(),  # noqa: PLW1509 - one system call, no locks taken
             )
         self._wait_until_it_answers()
 
@@ -217,17 +214,3 @@ class LocalKafka:
 
 class _PortTakenError(Exception):
     pass
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # loaded here: nothing may be imported after the fork
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask

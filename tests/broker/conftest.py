@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from consumer.config import KafkaSettings
 from deploy.local_kafka import LocalKafka, missing_tools
 from tests.broker.harness import Broker, Topics, make_topics, unique
+from tests.broker.workers import Workers
 
 # Time-outs of membership and of abandoned transactions that a test can wait for. A broker's own: 6 s or more
 # (classic sessions), 45 s (KIP-848 sessions), 9 s (itself, after a crash), 10 s (transactions).
@@ -61,9 +63,25 @@ def kafka(broker: Broker) -> Callable[..., KafkaSettings]:
     """Settings of this test's group; arguments are settings."""
     group = unique("group")
 
-    def settings(**changes: object) -> KafkaSettings:
-        quick = {"session_timeout_seconds": 6.0, "transaction_timeout_seconds": 6.0}
+    def settings_with(**changes: object) -> KafkaSettings:
+        # Another broker than ours takes no shorter session than six seconds.
+        session = 3.0 if broker.local else 6.0
+        quick = {"session_timeout_seconds": session, "transaction_timeout_seconds": 5.0}
         named = {"bootstrap_servers": broker.bootstrap_servers, "group": group}
         return KafkaSettings.model_validate({**quick, **named, **changes})
 
-    return settings
+    return settings_with
+
+
+@pytest.fixture
+def settings(kafka: Callable[..., KafkaSettings], protocol: str) -> KafkaSettings:
+    """Settings of this test's group, under each group protocol."""
+    return kafka(group_protocol=protocol)
+
+
+@pytest.fixture
+def workers(settings: KafkaSettings, topics: Topics, tmp_path: Path) -> Iterator[Workers]:
+    """Worker processes of this test's group."""
+    made = Workers(settings, topics, tmp_path)
+    yield made
+    made.close()

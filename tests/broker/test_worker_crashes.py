@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from consumer.config import Delivery, KafkaSettings
+from consumer.jobs import TopicPartition
+from tests import audio
+from tests.broker.harness import Member, Topics, publish, uploads_of
+from tests.broker.workers import Workers, label_counts, submit, upload, wait_for_labels
+
+Kafka = Callable[..., KafkaSettings]
+
+
+def test_two_hundred_tracks_survive_the_death_of_one_of_two_workers(
+    settings: KafkaSettings, topics: Topics, workers: Workers, tmp_path: Path
+) -> None:
+    files = [
+        audio.encode(
+            audio.music(1.2, 22_050, seed=seed), 22_050, codec="wav_s16", path=tmp_path / f"{seed}.wav"
+        )
+        for seed in range(8)
+    ]
+    event_ids = {f"event-{i}" for i in range(200)}
+    values = [upload(event_id, uri=files[i % 8].as_uri()) for i, event_id in enumerate(sorted(event_ids))]
+    doomed, survivor = workers.start(slot=0), workers.start(slot=1)
+    doomed.wait_until_ready()
+    survivor.wait_until_ready()
+    publish(settings, uploads_of(topics), values)
+    wait_for_labels(settings, topics, 60, workers=workers)
+    doomed.kill()
+    counts = wait_for_labels(settings, topics, 200, workers=workers)
+    assert survivor.stop() == 0, survivor.tail()
+    counts = label_counts(settings, topics)
+    assert set(counts) == event_ids
+    assert set(counts.values()) == {1}
+
+
+@pytest.mark.parametrize("before", ["send_offsets", "commit_transaction", "begin_transaction"])
+def test_a_crash_placed_around_the_commit_loses_and_repeats_nothing(
+    settings: KafkaSettings, topics: Topics, workers: Workers, before: str
+) -> None:
+    submit(settings, topics, (f"event-{i}" for i in range(120)))
+    crashing = workers.start(
+        faults={"light": 0.2, "crash": {"before": before, "call": 3}},
+        sections={"worker": {"flush_records": 15}},
+    )
+    assert crashing.wait() == -9
+    before_heir = label_counts(settings, topics)
+    assert 0 < len(before_heir) < 120
+    heir = workers.start(
+        faults={"light": 0.2}
+    )  # the same transactional.id: ends the open transaction at once
+    wait_for_labels(settings, topics, 120, workers=workers)
+    assert heir.stop() == 0, heir.tail()
+    counts = label_counts(settings, topics)
+    assert len(counts) == 120
+    assert set(counts.values()) == {1}
+
+
+def test_the_broker_ends_the_transaction_of_a_worker_that_never_comes_back(
+    settings: KafkaSettings, topics: Topics, workers: Workers
+) -> None:
+    submit(settings, topics, (f"event-{i}" for i in range(60)))
+    crashing = workers.start(
+        slot=0, faults={"light": 0.2, "crash": {"before": "commit_transaction", "call": 2}}
+    )
+    assert crashing.wait() == -9
+    other = workers.start(slot=1, faults={"light": 0.2})
+    wait_for_labels(settings, topics, 60, workers=workers)
+    assert other.stop() == 0, other.tail()
+    assert set(label_counts(settings, topics).values()) == {1}
+
+
+def test_the_same_crash_at_least_once_loses_nothing_and_repeats_something(
+    kafka: Kafka, topics: Topics, tmp_path: Path
+) -> None:
+    # Shows that the crash is placed where it hurts: what transactions prevent happens without them.
+    settings = kafka(delivery=Delivery.AT_LEAST_ONCE)
+    workers = Workers(settings, topics, tmp_path)
+    try:
+        submit(settings, topics, (f"event-{i}" for i in range(60)))
+        crashing = workers.start(faults={"light": 0.2, "crash": {"before": "flush", "call": 2}})
+        assert crashing.wait() == -9
+        heir = workers.start(faults={"light": 0.2})
+        wait_for_labels(settings, topics, 60, workers=workers)
+        assert heir.stop() == 0, heir.tail()
+        counts = label_counts(settings, topics)
+        assert len(counts) == 60
+        assert max(counts.values()) > 1
+    finally:
+        workers.close()
+
+
+def test_committed_offsets_never_pass_what_is_labelled(
+    settings: KafkaSettings, topics: Topics, workers: Workers
+) -> None:
+    submit(settings, topics, (f"event-{i}" for i in range(60)))
+    crashing = workers.start(faults={"light": 0.2, "crash": {"before": "commit_transaction", "call": 3}})
+    assert crashing.wait() == -9
+    member = Member.joining(settings, [uploads_of(topics)])
+    partitions = [TopicPartition(uploads_of(topics), number) for number in range(3)]
+    committed = member.consumer.committed(partitions, timeout_seconds=30.0)
+    assert sum(committed.values()) == len(label_counts(settings, topics))
+    member.consumer.close()
