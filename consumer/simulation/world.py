@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from consumer.config import Settings
 from consumer.errors import FatalError
 from consumer.jobs import OutputRecord
 from consumer.loop import KafkaLoop
@@ -20,6 +19,7 @@ from consumer.ports import BrokerError
 from consumer.simulation.chaos import QUIET, Chaos, Crash, draw_odds
 from consumer.simulation.load import SimulatedEngine, upload
 from consumer.simulation.oracle import Oracle, ViolationError
+from consumer.simulation.setting import create_topics, draw_settings
 from consumer.simulation.timeline import Timeline
 
 _CHAOS_SECONDS: Final = 15.0
@@ -55,7 +55,7 @@ class World:
     def __init__(self, seed: int, *, loop_type: type[KafkaLoop] = KafkaLoop) -> None:
         self.rng = Random(seed)
         self.timeline = Timeline()
-        self.settings = _draw_settings(self.rng)
+        self.settings = draw_settings(self.rng)
         self.clock = self.timeline.clock(self.wait)
         kafka = self.settings.kafka
         self.broker = MemoryBroker(
@@ -63,7 +63,7 @@ class World:
             session_timeout_seconds=kafka.session_timeout_seconds,
             max_poll_interval_seconds=kafka.max_poll_interval_seconds,
         )
-        _create_topics(self.broker, self.settings, self.rng)
+        create_topics(self.broker, self.settings, self.rng)
         exactly_once = kafka.delivery.value == "exactly_once"
         self.oracle = Oracle(self.broker, settings=self.settings, exactly_once=exactly_once)
         self.chaos = Chaos(self, rng=self.rng, odds=draw_odds(self.rng), is_down=lambda: self._down)
@@ -266,49 +266,3 @@ def simulate(seed: int, *, loop_type: type[KafkaLoop] = KafkaLoop) -> World:
 def _metrics() -> Metrics:
     """Give the metrics that all simulated workers share; nobody reads them."""
     return Metrics()
-
-
-def _draw_settings(rng: Random) -> Settings:
-    protocol: Literal["classic", "consumer"] = rng.choice(("classic", "consumer"))
-    return Settings.model_validate(
-        {
-            "kafka": {
-                "delivery": rng.choice(("exactly_once", "exactly_once", "exactly_once", "at_least_once")),
-                "group_protocol": protocol,
-                "session_timeout_seconds": 6.0,
-                "max_poll_interval_seconds": 30.0,
-                "transaction_timeout_seconds": 5.0,
-            },
-            "topics": {
-                "retries": rng.choice(
-                    (
-                        [],
-                        [{"topic": "retry.a", "delay_seconds": 1.0}],
-                        [
-                            {"topic": "retry.a", "delay_seconds": 0.5},
-                            {"topic": "retry.b", "delay_seconds": 3.0},
-                        ],
-                    )
-                ),
-            },
-            "worker": {
-                "max_in_flight": rng.randint(1, 12),
-                "max_in_flight_per_partition": rng.randint(1, 6),
-                "max_backlog_per_partition": rng.choice((2, 4, 16)),
-                "track_deadline_seconds": 4.0,
-                "flush_interval_seconds": rng.choice((0.05, 0.2, 1.0)),
-                "flush_records": rng.choice((1, 3, 100)),
-                "drain_seconds": 3.0,
-                "max_attempts": rng.randint(1, 4),
-            },
-        }
-    )
-
-
-def _create_topics(broker: MemoryBroker, settings: Settings, rng: Random) -> None:
-    topics = settings.topics
-    for topic in topics.inputs:
-        broker.create_topic(topic, partitions=rng.randint(1, 3))
-    # Some labels are larger than this, which the workers' settings do not know.
-    broker.create_topic(topics.labels, partitions=rng.randint(1, 2), max_message_bytes=4_000)
-    broker.create_topic(topics.dead_letters, max_message_bytes=topics.max_dead_letter_bytes)
