@@ -237,6 +237,26 @@ def test_a_task_given_to_a_child_that_has_just_died_goes_to_another(pool: Decodi
     assert isinstance(run(pool, "ok:1")["ok:1"][-1], Finished)
 
 
+def test_a_child_whose_memory_ran_out_is_replaced_by_a_fresh_one(pool: DecodingPool) -> None:
+    assert settle(pool, ready=2)
+    before = set(pool.pids)
+    assert isinstance(error_of(run(pool, "allocate:4000")["allocate:4000"]), DecoderOutOfMemoryError)
+    assert eventually(lambda: pool.poll(0.02) == [] and len(before & set(pool.pids)) == 2)
+    assert settle(pool, ready=2)
+
+
+def test_a_result_sent_with_the_last_breath_still_counts(pool: DecodingPool) -> None:
+    assert settle(pool, ready=2)
+    number = next(_numbers)
+    task = Task(number, track_id="t", uri="last-breath:", fetch_seconds=9.0)
+    assert pool.assign(task, deadline=inf)
+    assert eventually(lambda: len(alive(pool.pids)) == 2)
+    events: list[Event] = []
+    while not ended(events):
+        events += pool.poll(0.05)
+    assert isinstance(events[-1], Finished)
+
+
 @pytest.mark.slow
 def test_a_fork_server_that_dies_is_replaced_with_its_children(make_pool: MakePool) -> None:
     pool = make_pool(household())
