@@ -62,12 +62,25 @@ class TuningEstimator:
         semitones = self._n_chroma * log2(pitch / A0_HZ)
         deviation = semitones - semitones.floor()
         deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
-        tuning = torch.bucketize(deviation.double(), self._edges, right=True) - 1
+        tuning = self.histogram_bin(deviation)
         counts = torch.bincount(window * N_TUNINGS + tuning, minlength=batch * N_TUNINGS).view(
             batch, N_TUNINGS
         )
         # Equal counts: the lowest bin wins, as in numpy.argmax. No counts at all: no tuning, bin 50 of 100.
         return torch.where(counts.any(-1), counts.argmax(-1), N_TUNINGS // 2)
+
+    def histogram_bin(self, deviation: torch.Tensor) -> torch.Tensor:
+        """Give each deviation's bin; an edge belongs to the bin above it, as in numpy.histogram.
+
+        Parameters
+        ----------
+        deviation : torch.Tensor, shape [n], float32, semitones, in [-0.5, 0.5)
+
+        Returns
+        -------
+        torch.Tensor, shape [n], int64, in [0, 99]
+        """
+        return torch.bucketize(deviation.double(), self._edges, right=True) - 1
 
     def _peaks(self, power: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Find spectral peaks and refine them by parabolas, as ``librosa.piptrack`` does.

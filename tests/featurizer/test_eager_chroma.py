@@ -41,6 +41,14 @@ def test_a_chord_off_by_a_part_of_a_semitone_has_that_tuning(deviation: float) -
     assert tuning(chord(deviation=deviation))[0] == pytest.approx(deviation, abs=0.04)
 
 
+def test_a_deviation_on_an_edge_belongs_to_the_bin_above_it() -> None:
+    deviations = np.array([-0.5, -0.25, -1e-7, 0.0, 0.25, 0.49999997], dtype=np.float32)
+    bins = TUNING.histogram_bin(torch.from_numpy(deviations))
+    assert bins.tolist() == [0, 25, 49, 50, 75, 99]
+    counts, _ = np.histogram(deviations, tuning_edges())
+    assert counts.nonzero()[0].tolist() == bins.tolist()
+
+
 def test_each_window_has_its_own_tuning() -> None:
     silence = np.zeros_like(chord(deviation=0))
     low, none, high, end = tuning(chord(deviation=-0.3), silence, chord(deviation=0.3), silence)

@@ -51,6 +51,21 @@ def test_a_windows_features_do_not_depend_on_its_neighbours(cpu: Featurizer) -> 
     np.testing.assert_allclose(together, reversed_, rtol=1e-5, atol=1e-6)
 
 
+def test_a_back_end_sees_a_chunk_at_a_time_and_any_back_end_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def first_samples(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(len(windows))
+        return np.repeat(windows[:, :1], GTZAN57.width, axis=1)
+
+    monkeypatch.setattr("featurizer.featurizer._backend", lambda *_: first_samples)
+    windows = np.zeros((2 * CHUNK + 1, N), dtype=np.float32)
+    windows[:, 0] = np.arange(len(windows))
+    with Featurizer(device="cpu") as other:
+        np.testing.assert_array_equal(other(windows)[:, -1], np.arange(len(windows)))
+    assert seen == [CHUNK, CHUNK, 1]
+
+
 def test_the_same_windows_give_the_same_bits_again(cpu: Featurizer) -> None:
     windows = np.stack([music(0), music(1)])
     np.testing.assert_array_equal(cpu(windows), cpu(windows))
