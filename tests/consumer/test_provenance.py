@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.errors import FetchTimeoutError
@@ -14,6 +14,7 @@ NAMES = st.sampled_from(["traceparent", "reason", "attempt", "not-before", "key"
 HEADERS = st.lists(st.tuples(NAMES, st.binary(max_size=5)), max_size=6).map(tuple)
 
 
+@settings(max_examples=50)
 @given(headers=HEADERS, attempt=st.integers(1, 50), key=st.none() | st.binary(min_size=1, max_size=4))
 def test_a_retry_is_read_as_it_was_written_whatever_headers_the_upload_has(
     headers: Headers, attempt: int, key: bytes | None
@@ -34,6 +35,7 @@ def test_an_upload_cannot_pretend_to_be_a_retry() -> None:
     assert provenance.carried == record.headers
 
 
+@settings(max_examples=40)
 @given(headers=HEADERS)
 def test_a_retry_without_a_readable_block_of_ours_counts_as_a_first_delivery(headers: Headers) -> None:
     record = upload_record(8, headers=headers, place=RETRIES)
