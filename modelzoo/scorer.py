@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import logging
 from typing import Literal
 
@@ -135,9 +137,6 @@ def _missing_for_cuda() -> str | None:
 
 def _open_session(artifact: Artifact, *, providers: list[str], threads: int) -> onnxruntime.InferenceSession:
     onnxruntime.set_default_logger_severity(_QUIET)
-    if CUDA_PROVIDER in providers:
-        # Finds the CUDA libraries that pip installed beside torch.
-        onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
     options.intra_op_num_threads = threads
@@ -145,12 +144,20 @@ def _open_session(artifact: Artifact, *, providers: list[str], threads: int) -> 
     # Threads that spin between batches would take the decoders' cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(artifact.model, sess_options=options, providers=providers)
+        # What onnxruntime prints about a CUDA it cannot use would stand between a command's lines of JSON.
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            if CUDA_PROVIDER in providers:
+                # Finds the CUDA libraries that pip installed beside torch.
+                onnxruntime.preload_dlls()
+            session = onnxruntime.InferenceSession(artifact.model, sess_options=options, providers=providers)
     except Exception as exc:  # onnxruntime's errors have no common root but Exception
         raise ArtifactCorruptError(
             f"onnxruntime cannot load the model, name={artifact.manifest.name} "
             f"version={artifact.manifest.version} path={artifact.model_path}: {str(exc).splitlines()[0]}"
         ) from exc
+    if printed.getvalue():
+        _log.debug("onnxruntime said: %s", printed.getvalue().strip())
+    return session
 
 
 def _check_shapes(session: onnxruntime.InferenceSession, manifest: Manifest) -> tuple[str, str]:

@@ -83,6 +83,10 @@ def _head(report: Report) -> str:
         f"({', '.join(manifest.genres)}); a track's genre is the top of its windows' mean. A multilayer "
         f"perceptron {sizes} with ReLU and dropout {DROPOUT:g} over the {manifest.width} features of "
         f"`{manifest.feature_set}`; one ONNX graph, raw features in, probabilities out.",
+        "It is made deaf to what tells of a recording's storage and not of its music: the offset of its "
+        "samples (`harmony_mean` and `perceptr_mean` are not used), the top two mel bands (lost when "
+        "audio of a higher rate is brought down to 22,050 Hz) and, by training at gains of "
+        f"±{report.recipe.gain_db:g} dB, loudness.",
         f"Feature fingerprint `{manifest.spec_fingerprint[:16]}`, model SHA-256 `{manifest.sha256[:16]}`.",
     )
 

@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from modelzoo.manifest import Manifest
 from modelzoo.registry import CARD_FILE, MANIFEST_FILE, MODEL_FILE, point_latest
 from training.errors import OutputError
-from training.network import LOG_FLOOR, FittedMlp
+from training.network import FittedMlp
+from training.standardise import LOG_FLOOR
 
 OPSET = 13
 """Old enough for every onnxruntime that is still in use; nothing here needs a newer one."""
@@ -34,7 +35,10 @@ def onnx_bytes(model: FittedMlp) -> bytes:
         The model; its standardisation becomes the graph's first nodes.
     """
     constants: dict[str, NDArray[np.generic]] = {
+        "storage": model.standardiser.storage,
+        "storage_column": model.standardiser.storage[:, None],
         "is_log": model.standardiser.is_log,
+        "is_used": model.standardiser.is_used.astype(np.float32),
         "floor": np.array(LOG_FLOOR, dtype=np.float32),
         "mean": model.standardiser.mean,
         "scale": model.standardiser.scale,
@@ -42,12 +46,16 @@ def onnx_bytes(model: FittedMlp) -> bytes:
         "highest": np.array(model.standardiser.limit, dtype=np.float32),
     }
     nodes = [
-        helper.make_node("Max", [INPUT, "floor"], ["positive"]),
+        helper.make_node("MatMul", [INPUT, "storage_column"], ["along_storage"]),
+        helper.make_node("Mul", ["along_storage", "storage"], ["of_storage"]),
+        helper.make_node("Sub", [INPUT, "of_storage"], ["heard"]),
+        helper.make_node("Max", ["heard", "floor"], ["positive"]),
         helper.make_node("Log", ["positive"], ["logarithm"]),
-        helper.make_node("Where", ["is_log", "logarithm", INPUT], ["curved"]),
+        helper.make_node("Where", ["is_log", "logarithm", "heard"], ["curved"]),
         helper.make_node("Sub", ["curved", "mean"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["scaled"]),
-        helper.make_node("Clip", ["scaled", "lowest", "highest"], ["hidden_0"]),
+        helper.make_node("Clip", ["scaled", "lowest", "highest"], ["clipped"]),
+        helper.make_node("Mul", ["clipped", "is_used"], ["hidden_0"]),
     ]
     layers = model.network.layers()
     for index, layer in enumerate(layers):
@@ -130,6 +138,7 @@ def write_artifact(out: Path, *, manifest: Manifest, model: bytes, card: str) ->
     home = out / manifest.name
     final = home / manifest.version
     try:
+        home.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{manifest.version}-", dir=home))
     except OSError as exc:
         raise OutputError(f"the output folder cannot be written to, path={home}: {exc.strerror}") from exc

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from featurizer.spec import FeatureSpec
 from training.feature_table import FeatureTable
-from training.network import FittedMlp, GenreMlp, Standardiser
+from training.network import FittedMlp, GenreMlp
+from training.standardise import Standardiser
 
 _GAIN_POWERS = {
     "rms_mean": 1,
@@ -56,7 +57,7 @@ class Recipe:
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
     gain_db: float = 6.0
-    extra_weight: float = 0.4
+    extra_weight: float = 0.3
     clip: float = 5.0
 
 
@@ -91,7 +92,7 @@ def fit_mlp(
     # A generator of its own would be cleaner, but dropout and weight initialisation draw from torch's only.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        standardiser = Standardiser.fit(table.features, feature_names=spec.feature_names, limit=recipe.clip)
+        standardiser = Standardiser.fit(table.features, spec=spec, limit=recipe.clip)
         network = GenreMlp(width=spec.width, n_genres=len(genres))
         features = torch.from_numpy(table.features)
         targets = torch.from_numpy(table.targets(genres))

@@ -1,84 +1,19 @@
-"""Turns raw feature vectors into genre logits: standardisation and the default multilayer perceptron."""
+"""Turns standardised features into genre logits: the default multilayer perceptron."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.standardise import Standardiser
+
 HIDDEN_UNITS = (256, 128, 64)
 DROPOUT = 0.2
-LOG_FLOOR = 1e-10
-"""Below the smallest variance of any window that is not digital silence; keeps the logarithm finite."""
-
-_LOG_SUFFIX = "_var"
-_LOG_NAMES = ("rms_mean",)
-
-
-@dataclass(frozen=True, slots=True)
-class Standardiser:
-    """Maps raw features to about zero mean and unit variance, part of the model and of its exported graph.
-
-    Variances and loudness, which span decades, are taken as logarithms first; afterwards everything is
-    clipped, so that one extreme value (silence, a click) cannot decide alone.
-
-    Attributes
-    ----------
-    is_log : ndarray, shape (width,), bool
-        Features that are taken as natural logarithms.
-    mean, scale : ndarray, shape (width,), float32
-        Of the features after the logarithm, in their unit; `scale` is positive.
-    limit : float
-        Largest absolute value after standardisation, in standard deviations.
-    """
-
-    is_log: NDArray[np.bool_]
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    limit: float
-
-    @classmethod
-    def fit(cls, features: NDArray[np.float32], *, feature_names: tuple[str, ...], limit: float) -> Self:
-        """Measure mean and scale.
-
-        Parameters
-        ----------
-        features : ndarray, shape (n, width), float32
-            Raw features.
-        feature_names : tuple of str
-            Names of the columns; they say which span decades.
-        limit : float
-            Largest absolute value after standardisation.
-        """
-        is_log = np.array([name.endswith(_LOG_SUFFIX) or name in _LOG_NAMES for name in feature_names])
-        curved = np.where(is_log, np.log(np.maximum(features, LOG_FLOOR)), features).astype(np.float64)
-        mean, deviation = curved.mean(axis=0), curved.std(axis=0)
-        # A feature that never changes carries nothing: divided by 1 it stays at 0 and harms nobody.
-        scale = np.where(deviation > 0.0, deviation, 1.0)
-        return cls(is_log, mean.astype(np.float32), scale.astype(np.float32), limit)
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """Standardise.
-
-        Parameters
-        ----------
-        features : Tensor, shape (n, width), float32
-            Raw features.
-
-        Returns
-        -------
-        Tensor, shape (n, width), float32
-            In [-limit, limit].
-        """
-        is_log = torch.from_numpy(self.is_log)
-        curved = torch.where(is_log, features.clamp_min(LOG_FLOOR).log(), features)
-        standard = (curved - torch.from_numpy(self.mean)) / torch.from_numpy(self.scale)
-        return standard.clamp(-self.limit, self.limit)
 
 
 class GenreMlp(nn.Module):

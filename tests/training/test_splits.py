@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +29,18 @@ from training.splits import (
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> DefaultData:
-    return read_default_data(
-        write_data(tmp_path_factory.mktemp("data"), audio=False), spec=GTZAN57, extra_weight=0.5
-    )
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("data"), audio=False)
+
+
+@pytest.fixture(scope="module")
+def small(folder: Path) -> DefaultData:
+    return read_default_data(folder, spec=GTZAN57, extra_weight=0.5)
+
+
+@pytest.fixture
+def lists_folder(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder / "gtzan_split", tmp_path / "split"))
 
 
 def assert_nothing_leaks(data: DefaultData) -> None:
@@ -124,23 +133,20 @@ def test_drawn_sides_hold_their_share_of_every_genre(small: DefaultData, seed: i
     assert not set(small.gtzan.rows(tracks).track_names) & set(small.gtzan.rows(~tracks).track_names)
 
 
-def test_a_missing_list_is_named(tmp_path: Path) -> None:
-    folder = write_data(tmp_path, audio=False) / "gtzan_split"
-    (folder / "valid_filtered.txt").unlink()
+def test_a_missing_list_is_named(lists_folder: Path) -> None:
+    (lists_folder / "valid_filtered.txt").unlink()
     with pytest.raises(DataError, match="valid_filtered"):
-        read_track_lists(folder)
+        read_track_lists(lists_folder)
 
 
-def test_a_track_on_two_sides_is_refused(tmp_path: Path) -> None:
-    folder = write_data(tmp_path, audio=False) / "gtzan_split"
-    with (folder / "train_filtered.txt").open("a") as file:
+def test_a_track_on_two_sides_is_refused(lists_folder: Path) -> None:
+    with (lists_folder / "train_filtered.txt").open("a") as file:
         file.write("\nrock/rock.00009.wav\n")
     with pytest.raises(DataError, match="two sides"):
-        read_track_lists(folder)
+        read_track_lists(lists_folder)
 
 
-def test_an_empty_list_is_refused(tmp_path: Path) -> None:
-    folder = write_data(tmp_path, audio=False) / "gtzan_split"
-    (folder / "test_filtered.txt").write_text("\n")
+def test_an_empty_list_is_refused(lists_folder: Path) -> None:
+    (lists_folder / "test_filtered.txt").write_text("\n")
     with pytest.raises(DataError, match="test_filtered"):
-        read_track_lists(folder)
+        read_track_lists(lists_folder)
