@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from modelzoo.manifest import Manifest
+from modelzoo.manifest import NAME_PATTERN, VERSION_PATTERN, Manifest
 from modelzoo.registry import CARD_FILE, MANIFEST_FILE, MODEL_FILE, point_latest
 from training.errors import OutputError
 from training.network import FittedMlp
@@ -87,13 +88,16 @@ def onnx_bytes(model: FittedMlp) -> bytes:
 
 
 def check_vacant(out: Path, *, name: str, version: str, replace: bool) -> None:
-    """Refuse an output folder before hours of work go into it.
+    """Refuse an output folder before minutes of work go into it.
 
     Raises
     ------
     OutputError
-        The version is there already and `replace` is false, or the folder cannot be made or written to.
+        The name or version cannot be a folder's, the version is there already and `replace` is false, or the
+        folder cannot be made or written to.
     """
+    if re.fullmatch(VERSION_PATTERN, version) is None or re.fullmatch(NAME_PATTERN, name) is None:
+        raise OutputError(f"not a name or version, name={name!r} version={version!r}: use MAJOR.MINOR.PATCH")
     if (out / name / version).exists() and not replace:
         raise OutputError(
             f"this version is there already, path={out / name / version}: "

@@ -79,6 +79,12 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "linear/1.0.0/CARD.md").read_text() == "old"
 
 
+@pytest.mark.parametrize("version", ["1.0", "latest", "../1.0.0", ""])
+def test_what_is_no_version_is_refused_at_once(tmp_path: Path, version: str) -> None:
+    with pytest.raises(OutputError, match=r"MAJOR\.MINOR\.PATCH"):
+        check_vacant(tmp_path, name="linear", version=version, replace=True)
+
+
 def test_a_file_in_the_place_of_the_output_folder_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
