@@ -26,9 +26,11 @@ from modelzoo.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class StageSeconds:
-    """Where a track's seconds went: the five add up to the time from its acceptance to its label.
+    """Where a track's seconds went, from its acceptance to its label.
 
-    `featurize` and `score` are those of the batches that the track shared; `wait` is all time in queues.
+    `featurize` and `score` are the times of the batches that the track shared, and `wait` is what the others
+    leave: time in queues. The five add up to the whole, but for long tracks beside a GPU: there decoding and
+    featurizing overlap, and add up to more.
     """
 
     fetch: float

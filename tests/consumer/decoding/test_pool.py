@@ -11,6 +11,7 @@ from time import monotonic
 
 import numpy as np
 import pytest
+import structlog.testing
 
 from consumer.decoding.child import Setup
 from consumer.decoding.decoder import Limits
@@ -97,7 +98,7 @@ def run(
         assert monotonic() < give_up, f"tasks did not end: {events}"
         while waiting and pool.idle:
             number = waiting.pop(0)
-            task = Task(number, track_id=f"track-{number}", uri=numbers[number], fetch_seconds=fetch_seconds)
+            task = Task(number, track_id=numbers[number], uri=numbers[number], fetch_seconds=fetch_seconds)
             pool.assign(task, deadline=monotonic() + deadline_seconds)
         for event in pool.poll(0.05):
             events[event.number].append(event)
@@ -169,6 +170,15 @@ def test_a_child_that_hangs_is_killed_at_its_time_limit(make_pool: MakePool, uri
     ends = run(make_pool(household(timeout_seconds=0.3)), uri, "ok:1")
     assert isinstance(error_of(ends[uri]), DecoderHungError)
     assert isinstance(ends["ok:1"][-1], Finished)
+
+
+def test_what_a_child_writes_is_logged_with_its_own_track(pool: DecodingPool) -> None:
+    with structlog.testing.capture_logs() as logs:
+        run(pool, "ok:1", "chatter:3", "slow:0.1")
+    (written,) = [entry for entry in logs if entry["event"] == "decoder wrote"]
+    assert written["log_level"] == "debug"
+    assert written["track_id"] == "chatter:3"
+    assert "libdecoder: warning" in written["text"]
 
 
 @pytest.mark.parametrize("uri", ["hang:", "hang-in-c:"])
