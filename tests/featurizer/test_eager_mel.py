@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.fft
 import torch
 
 from featurizer.eager.mel import LogMel
@@ -50,8 +49,11 @@ def test_a_flat_spectrum_is_flat_in_mels_too() -> None:
 
 def test_cepstra_are_the_orthonormal_cosine_transform() -> None:
     decibels = LOG_MEL.decibels(power())
-    expected = scipy.fft.dct(decibels[0].double().numpy(), axis=-1, type=2, norm="ortho")[:, :20]
-    np.testing.assert_allclose(LOG_MEL.mfcc(decibels)[0].numpy().T, expected, atol=1e-3)
+    mel, coefficient = np.arange(128), np.arange(20)[:, None]
+    basis = np.sqrt(2 / 128) * np.cos(np.pi / 128 * (mel + 0.5) * coefficient)
+    basis[0] /= np.sqrt(2)
+    expected = basis @ decibels[0].double().numpy().T
+    np.testing.assert_allclose(LOG_MEL.mfcc(decibels)[0].numpy(), expected, atol=1e-3)
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def column(features: NDArray[np.float32], name: str) -> float:
 
 
 def test_each_window_becomes_one_row_of_the_specs_width(cpu: Featurizer) -> None:
-    features = cpu(np.stack([music(seed) for seed in range(CHUNK + 1)]))
+    features = cpu(np.stack([noise(seed=seed) for seed in range(CHUNK + 1)]))
     assert features.shape == (CHUNK + 1, GTZAN57.width)
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
@@ -43,7 +43,7 @@ def test_no_windows_become_no_rows(cpu: Featurizer) -> None:
 
 
 def test_a_windows_features_do_not_depend_on_its_neighbours(cpu: Featurizer) -> None:
-    windows = np.stack([music(0), np.zeros(N, dtype=np.float32), noise(), clicks(9), music(1), tone(99.0)])
+    windows = np.stack([music(0), np.zeros(N, dtype=np.float32), noise(), clicks(9), tone(99.0)])
     together = cpu(windows)
     alone = np.concatenate([cpu(window[None]) for window in windows])
     reversed_ = cpu(windows[::-1])[::-1]
@@ -135,7 +135,7 @@ def test_another_type_or_shape_is_refused(
 
 
 def test_submitted_batches_give_what_calls_give(cpu: Featurizer) -> None:
-    batches = [np.stack([music(seed), noise(seed=seed)]) for seed in range(3)]
+    batches = [np.stack([noise(seed=seed), tone(99.0)]) for seed in range(2)]
     futures = [cpu.submit(batch) for batch in batches]
     for batch, future in zip(batches, futures, strict=True):
         np.testing.assert_array_equal(future.result(timeout=60), cpu(batch))
