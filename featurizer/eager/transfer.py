@@ -39,11 +39,14 @@ class Transfer:
             yield
 
     def upload(self, windows: NDArray[np.float32]) -> torch.Tensor:
-        """Give the windows as a tensor on the device; read-only or strided arrays are copied first."""
-        samples = torch.from_numpy(np.require(windows, requirements=("C", "W")))
-        if self._device.type == "cpu":
-            return samples
-        return samples.pin_memory().to(self._device, non_blocking=True)
+        """Give a copy of the windows as a tensor on the device, same shape.
+
+        A copy even on a CPU: torch does not take arrays that are read-only (shared memory) or run backwards.
+        """
+        on_cuda = self._device.type == "cuda"
+        samples = torch.empty(windows.shape, dtype=torch.float32, pin_memory=on_cuda)
+        samples.numpy()[...] = windows
+        return samples.to(self._device, non_blocking=True) if on_cuda else samples
 
     def download(self, features: torch.Tensor) -> NDArray[np.float32]:
         """Give features as a float32 array, same shape; blocks until they are computed."""
