@@ -191,9 +191,8 @@ class LocalKafka:
         words = self._last_words(65_536)
         if "UnsupportedClassVersionError" in words:
             return LocalKafkaError(f"Java is too old, 17 or newer is needed: {java()}")
-        last = next((line for line in reversed(words.splitlines()) if line.strip()), "nothing")
         self.keep()  # the log file must outlive us
-        return LocalKafkaError(f"{what}; it said last: {last.strip()!r}; log file: {self.log}")
+        return LocalKafkaError(f"{what}; it said: {_reason(words)!r}; log file: {self.log}")
 
     def _last_words(self, size_bytes: int) -> str:
         if not self.log.is_file():
@@ -210,6 +209,14 @@ class LocalKafka:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _reason(words: str) -> str:
+    """Pick the line that tells most: the last that names an exception, without its stack."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("at ")]
+    named = [line for line in told if "Exception" in line or "Error" in line]
+    return (named or told or ["nothing"])[-1]
 
 
 class _PortTakenError(Exception):
