@@ -17,11 +17,11 @@ Kafka = Callable[..., KafkaSettings]
 def test_a_rebalance_while_tracks_are_in_flight_loses_and_repeats_nothing(
     settings: KafkaSettings, topics: Topics, workers: Workers
 ) -> None:
-    first = workers.start(slot=0, faults={"light": 2.0})
+    first = workers.start(slot=0, faults={"light": 1.5})
     first.wait_until_ready()
     submit(settings, topics, (f"event-{i}" for i in range(300)))
     wait_for_labels(settings, topics, 20, workers=workers)  # the others are in flight or wait
-    second = workers.start(slot=1, faults={"light": 2.0})
+    second = workers.start(slot=1, faults={"light": 1.5})
     second.wait_until_ready()
     submit(settings, topics, (f"late-{i}" for i in range(60)))
     wait_for_labels(settings, topics, 330, workers=workers)
@@ -52,12 +52,12 @@ def test_members_that_join_leave_and_die_lose_and_repeat_nothing(
     submitting = threading.Thread(target=keep_submitting)
     submitting.start()
     try:
-        for turn in range(3):
+        for turn in range(2):
             guest = workers.start(slot=1, faults={"light": 0.5})
             guest.wait_until_ready()
             seen = len(label_counts(settings, topics))
             wait_for_labels(settings, topics, seen + 20, workers=workers)
-            if turn == 1:
+            if turn == 0:
                 guest.kill()
             else:
                 assert guest.stop() == 0, guest.tail()
@@ -71,6 +71,7 @@ def test_members_that_join_leave_and_die_lose_and_repeat_nothing(
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("protocol", ["classic"])  # its end under KIP-848 is in the tests above
 def test_a_worker_told_to_end_finishes_what_it_has_started(
     settings: KafkaSettings, topics: Topics, workers: Workers
 ) -> None:
@@ -125,7 +126,7 @@ def test_one_of_two_workers_with_one_transactional_id_ends_with_status_3(
 @pytest.mark.parametrize(
     ("protocol", "recovery"),
     # The client's own default, rebootstrap, leaves calls that never return: they must not stop the worker.
-    [("classic", "none"), ("consumer", "none"), ("classic", "rebootstrap")],
+    [("classic", "none"), ("consumer", "rebootstrap")],
 )
 def test_a_worker_outlives_a_restart_of_the_broker(
     broker: Broker, settings: KafkaSettings, topics: Topics, workers: Workers, recovery: str
