@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+# Byte code is cached even where the environment says otherwise: without it PyTorch alone takes six seconds to import.
+export PYTHONDONTWRITEBYTECODE =
 AUDIO ?=
 ARGS ?=
 
