@@ -117,7 +117,7 @@ def check_model(settings: Settings) -> Check:
 def check_pipeline(settings: Settings) -> Check:
     """Label a synthetic track through decoding children, featurizer and scorer, on the configured device."""
     # Imported here: the checks above must speak before torch and onnxruntime have loaded, or failed to.
-    from consumer.synthesis import synthesize, write_wav  # noqa: PLC0415
+    from consumer.demo.synthesis import synthesize, write_wav  # noqa: PLC0415
     from consumer.worker import open_pipeline  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="genrestream-check-") as folder:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from consumer.audio_files import Found, shown, upload_of
 from consumer.config import Settings
-from consumer.cores import available_cores
 from consumer.decoding.child import Setup
 from consumer.decoding.decoder import Limits
 from consumer.decoding.events import Event, Failed, Vectors
@@ -24,6 +23,7 @@ from consumer.decoding.pool import DecodingPool
 from consumer.decoding.work import FetchAndDecode
 from consumer.label import error_to_json
 from consumer.metrics import Metrics
+from consumer.pipeline.cores import available_cores
 from featurizer.spec import GTZAN57, FeatureSpec
 
 _POLL_SECONDS: Final = 0.2

@@ -21,8 +21,8 @@ from modelzoo.errors import ModelError
 from modelzoo.registry import Registry
 
 if TYPE_CHECKING:
-    from consumer.loop import KafkaLoop
-    from consumer.pipeline import Pipeline
+    from consumer.loop.kafka_loop import KafkaLoop
+    from consumer.pipeline.pipeline import Pipeline
 
 _LOOK_SECONDS: Final = 0.05
 _MOST_POLL_AGE_SECONDS: Final = 60.0
@@ -44,7 +44,7 @@ def open_pipeline(settings: Settings, *, metrics: Metrics | None = None) -> Iter
     """
     artifact = Registry(settings.model.registry).load(settings.model.name, version=settings.model.version)
     # Imported here: it brings torch and onnxruntime, which nothing before needs.
-    from consumer.pipeline import Pipeline  # noqa: PLC0415
+    from consumer.pipeline.pipeline import Pipeline  # noqa: PLC0415
 
     pipeline = Pipeline(settings, artifact=artifact, metrics=metrics or Metrics())
     try:
@@ -161,7 +161,7 @@ class Worker:
     def _run_loop(self, pipeline: Pipeline) -> None:
         # librdkafka starts threads of its own: it is loaded once the children are there.
         from consumer.kafka import KafkaConsumer, KafkaProducer  # noqa: PLC0415
-        from consumer.loop import KafkaLoop  # noqa: PLC0415
+        from consumer.loop.kafka_loop import KafkaLoop  # noqa: PLC0415
 
         settings = self._settings
         consumer = KafkaConsumer(settings.kafka)

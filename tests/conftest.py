@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
+import structlog
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,3 +22,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def simulation_seeds(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--simulation-seeds"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """Undo what a command run in this process did to the logs: the next test may listen to them."""
+    configuration, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**configuration)
+    root.handlers = handlers
+    root.setLevel(level)

@@ -12,5 +12,5 @@ DATA = Path(os.environ.get("GENRESTREAM_DATA", REPOSITORY.parent / "shared" / "d
 
 needs_data = pytest.mark.skipif(
     not (DATA / "audio").is_dir(),
-    reason=f"real music not found at {DATA}: set GENRESTREAM_DATA to a folder that holds audio/ and features/",
+    reason=f"no real music at {DATA}: set GENRESTREAM_DATA to a folder that holds audio/ and features/",
 )

@@ -41,7 +41,7 @@ def demo(
     """
     from consumer.cli.outputs import output_for
     from consumer.cli.terminal import complain, is_terminal, progress, write_json, write_line
-    from consumer.demo import Tally, label_of, open_demo, problem_of
+    from consumer.demo.demo import Tally, label_of, open_demo, problem_of
     from consumer.logs import configure_command_logs
 
     overrides: dict[str, dict[str, Any]] = {"worker": {"device": device}, "model": model_overrides(model)}
@@ -72,7 +72,7 @@ def demo(
 def _synthesised() -> Iterator[list[Path]]:
     """Write the synthetic pieces, which live as long as the body."""
     from consumer.cli.terminal import complain
-    from consumer.synthesis import MANNERS, write_pieces
+    from consumer.demo.synthesis import MANNERS, write_pieces
 
     complain(f"synthesising {len(MANNERS)} short pieces ...")
     with tempfile.TemporaryDirectory(prefix="genrestream-demo-") as folder:

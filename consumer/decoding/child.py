@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from consumer.decoding.messages import ChildEnd, Finished, LinkClosedError, Raised, Ready, Release, Task
+from consumer.decoding.shared_windows import SharedWindows, SlabShape
 from consumer.decoding.sinks import FeatureSink, SharingSink, WindowSink
 from consumer.decoding.work import DoTask, Work
-from consumer.shared_windows import SharedWindows, SlabShape
 from featurizer.spec import FeatureSpec
 
 _MESSAGE_CHARACTERS: Final = 2_000

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from consumer.decoding.child import Setup
 from consumer.decoding.messages import GarbledError, ParentEnd, Release, Shared, Task
+from consumer.decoding.shared_windows import SharedWindows, create
 from consumer.decoding.standard_error import StandardError
 from consumer.errors import (
     ConsumerError,
@@ -24,7 +25,6 @@ from consumer.errors import (
     DecoderOutOfMemoryError,
     FetchTimeoutError,
 )
-from consumer.shared_windows import SharedWindows, create
 
 _FETCH_GRACE_SECONDS: Final = 5.0
 """A fetch ends itself at its own limit and says why; a child that does not even do that is killed."""

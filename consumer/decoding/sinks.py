@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consumer.decoding.messages import ChildEnd, Features, Release, Shared
-from consumer.shared_windows import SharedWindows
+from consumer.decoding.shared_windows import SharedWindows
 from featurizer.errors import InvalidSamplesError
 
 Featurize = Callable[[NDArray[np.float32]], NDArray[np.float32]]

@@ -1,6 +1,6 @@
 """Describes the headers of our retries and dead letters, as a reader sees them decoded from UTF-8.
 
-`consumer.provenance` writes them; a test holds the two together.
+`consumer.loop.provenance` writes them; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from consumer.errors import FatalError
 from consumer.jobs import OutputRecord
-from consumer.loop import KafkaLoop
+from consumer.loop.kafka_loop import KafkaLoop
 from consumer.memory_broker import MemoryBroker, MemoryConsumer, MemoryProducer
 from consumer.memory_broker.log import Transaction, TransactionState
 from consumer.metrics import Metrics

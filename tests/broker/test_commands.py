@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from consumer.demo.synthesis import write_pieces
 from consumer.events import TrackLabelled
-from consumer.synthesis import write_pieces
 from tests.broker.harness import Broker, unique
 from tests.end_to_end.commands import command, environment, run
 

@@ -51,8 +51,8 @@ def _use_light_engine(seconds: float) -> None:
 
 
 def _use_faulty_decoding() -> None:
-    from consumer import stages
     from consumer.decoding.work import FetchAndDecode
+    from consumer.pipeline import stages
     from tests.broker.faulty_decoding import FaultyDecoding
 
     usual = stages._usual_work

@@ -8,7 +8,7 @@ from queue import Queue
 from consumer.config import Settings
 from consumer.events import TrackLabelled
 from consumer.jobs import Completion, Headers, InputRecord, Ticket, TopicPartition, TrackJob
-from consumer.loop import KafkaLoop
+from consumer.loop.kafka_loop import KafkaLoop
 from consumer.memory_broker import MemoryBroker, MemoryConsumer, MemoryProducer
 from consumer.metrics import Metrics
 from consumer.simulation.timeline import Timeline

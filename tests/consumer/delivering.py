@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from consumer.at_least_once import AtLeastOnceDelivery
-from consumer.delivery import Batch, Delivery, Progress, Report
 from consumer.jobs import TopicPartition
+from consumer.loop.at_least_once import AtLeastOnceDelivery
+from consumer.loop.delivery import Batch, Delivery, Progress, Report
+from consumer.loop.offsets import OffsetTracker
+from consumer.loop.outcomes import Outcome
+from consumer.loop.transactional import TransactionalDelivery
 from consumer.memory_broker import Moment, Request
 from consumer.memory_broker.requests import timed_out
-from consumer.offsets import OffsetTracker
-from consumer.outcomes import Outcome
 from consumer.ports import BrokerError, RebalanceListener
-from consumer.transactional import TransactionalDelivery
 from tests.consumer.bench import Bench
 from tests.consumer.records import outcome_at, settings_with
 

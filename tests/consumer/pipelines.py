@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from consumer.config import Settings, load_settings
 from consumer.events import TrackUploaded
 from consumer.jobs import Completion, Ticket, TopicPartition, TrackJob
-from consumer.pipeline import Pipeline
+from consumer.pipeline.pipeline import Pipeline
 from modelzoo.registry import Artifact, Registry
 from tests.consumer.decoding.faults import fake_features
 from tests.consumer.decoding.processes import eventually

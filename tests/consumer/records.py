@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from consumer.adapters import Upload
 from consumer.config import Settings
 from consumer.events import TrackUploaded
 from consumer.jobs import Headers, InputRecord, OutputRecord, TopicPartition
-from consumer.outcomes import Case, Ending, Outcome
-from consumer.provenance import provenance_of_retry, provenance_of_upload
+from consumer.loop.adapters import Upload
+from consumer.loop.outcomes import Case, Ending, Outcome
+from consumer.loop.provenance import provenance_of_retry, provenance_of_upload
 from tests.consumer.engines import MOMENT
 
 UPLOADS = TopicPartition("track-uploads", 0)

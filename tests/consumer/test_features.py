@@ -10,9 +10,9 @@ import pytest
 
 from consumer.audio_files import find_audio
 from consumer.config import load_settings
+from consumer.demo.synthesis import synthesize, write_wav
 from consumer.features import FeatureReader, FeaturizedFile
 from consumer.label import for_local_files
-from consumer.synthesis import synthesize, write_wav
 from featurizer import Featurizer
 from featurizer.errors import NotAudioError
 from featurizer.spec import GTZAN57

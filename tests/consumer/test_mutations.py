@@ -14,17 +14,17 @@ import pytest
 import structlog
 
 import consumer.simulation.world as world_module
-from consumer.at_least_once import AtLeastOnceDelivery
-from consumer.delivery import Progress, Report
-from consumer.dispatch import Dispatcher
-from consumer.flushing import Flusher
-from consumer.intake import Intake
-from consumer.offsets import OffsetTracker
-from consumer.outcomes import Settler
-from consumer.partitions import Assignment
+from consumer.loop.at_least_once import AtLeastOnceDelivery
+from consumer.loop.delivery import Progress, Report
+from consumer.loop.dispatch import Dispatcher
+from consumer.loop.flushing import Flusher
+from consumer.loop.intake import Intake
+from consumer.loop.offsets import OffsetTracker
+from consumer.loop.outcomes import Settler
+from consumer.loop.partitions import Assignment
+from consumer.loop.transactional import TransactionalDelivery
 from consumer.ports import BrokerError
 from consumer.simulation import ViolationError, simulate
-from consumer.transactional import TransactionalDelivery
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def _a_state_outlives_its_assignment(patch: pytest.MonkeyPatch) -> None:
 
 
 def _membership_is_not_checked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("consumer.transactional.is_member", _always(True))
+    patch.setattr("consumer.loop.transactional.is_member", _always(True))
 
 
 def _the_next_offset_counts_records(patch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from consumer.errors import AudioNotFoundError, InvalidEventError
 from consumer.events import TrackLabelled
 from consumer.jobs import InputRecord, OutputRecord, TopicPartition
 from consumer.kafka import MockCluster, Publisher, Start
+from consumer.loop.provenance import dead_letter_headers, provenance_of_upload
 from consumer.ports import BrokerError
-from consumer.provenance import dead_letter_headers, provenance_of_upload
 from consumer.submit import upload_record
 from consumer.watch import DeadLetter, Watcher, read_dead_letter
 from tests.consumer.engines import label_for

@@ -12,7 +12,7 @@ import pytest
 from consumer.config import Settings, load_settings
 from consumer.errors import BrokerAuthorizationError, TwinFencedError
 from consumer.jobs import TopicPartition
-from consumer.snapshot import LoopSnapshot, PartitionSnapshot
+from consumer.loop.snapshot import LoopSnapshot, PartitionSnapshot
 from consumer.worker import Worker, open_pipeline, run_until_signalled, with_port_of_slot
 from modelzoo.errors import FingerprintMismatchError, ModelNotFoundError
 

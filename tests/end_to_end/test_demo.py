@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.synthesis import MANNERS, write_pieces
+from consumer.demo.synthesis import MANNERS, write_pieces
 from tests.end_to_end.commands import command, environment, run
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from consumer.demo.synthesis import synthesize, write_pieces, write_wav
 from consumer.events import TrackLabelled
-from consumer.synthesis import synthesize, write_pieces, write_wav
 from featurizer.spec import GTZAN57
 from tests.audio import encode
 from tests.end_to_end.commands import command, environment, run

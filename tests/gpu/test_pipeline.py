@@ -9,8 +9,8 @@ import pytest
 from consumer.config import Settings
 from consumer.events import TrackLabelled
 from consumer.metrics import Metrics
-from consumer.pipeline import Pipeline
-from consumer.placement import parent_featurizer
+from consumer.pipeline.pipeline import Pipeline
+from consumer.pipeline.placement import parent_featurizer
 from featurizer.errors import DeviceUnavailableError
 from featurizer.spec import GTZAN57
 from modelzoo.registry import DEFAULT_MODEL, Registry

@@ -19,6 +19,7 @@ from consumer.decoding.events import Event, Failed, Samples, Vectors
 from consumer.decoding.messages import Finished, Task
 from consumer.decoding.nursery import Household
 from consumer.decoding.pool import DecodingPool
+from consumer.decoding.shared_windows import SlabShape
 from consumer.errors import (
     AudioNotFoundError,
     DecoderCrashedError,
@@ -29,7 +30,6 @@ from consumer.errors import (
     UnexpectedError,
 )
 from consumer.metrics import Metrics
-from consumer.shared_windows import SlabShape
 from featurizer.errors import NotAudioError
 from featurizer.spec import GTZAN57
 from tests.consumer.decoding.faults import WINDOW_SAMPLES, Faulty

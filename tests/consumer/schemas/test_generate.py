@@ -13,7 +13,7 @@ import pytest
 from consumer.errors import AudioNotFoundError
 from consumer.events import TrackUploaded
 from consumer.jobs import Headers, InputRecord, TopicPartition
-from consumer.provenance import dead_letter_headers, provenance_of_upload, retry_headers
+from consumer.loop.provenance import dead_letter_headers, provenance_of_upload, retry_headers
 from consumer.schemas import documents, read_document, write_documents
 from consumer.schemas.generate import FOLDER
 

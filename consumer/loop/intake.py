@@ -1,0 +1,61 @@
+"""Turns a received record into tracks that wait for their turn, or ends it at once where it holds none."""
+
+from __future__ import annotations
+
+from consumer.clock import Clock
+from consumer.config import TopicSettings
+from consumer.errors import EventError, UnexpectedError
+from consumer.jobs import InputRecord, Ticket
+from consumer.loop.adapters import Announcement, Reader
+from consumer.loop.outcomes import Case, Outcome, Settler
+from consumer.loop.partitions import PartitionState
+from consumer.loop.provenance import Provenance
+
+
+class Intake:
+    """Validates records as they come, so that a bad one costs no credit; Kafka thread only.
+
+    Parameters
+    ----------
+    topics : TopicSettings
+        Adapters and retry delays.
+    settler : Settler
+        Makes the outcomes of records that hold no track.
+    clock : Clock
+        Time.
+    """
+
+    def __init__(self, topics: TopicSettings, *, settler: Settler, clock: Clock) -> None:
+        self._reader = Reader(topics)
+        self._retry_delays = {retry.topic: retry.delay_seconds for retry in topics.retries}
+        self._settler = settler
+        self._clock = clock
+
+    def receive(self, state: PartitionState, record: InputRecord) -> None:
+        """Queue the record's tracks in `state`, or note its outcome."""
+        provenance = self._reader.provenance(record)
+        announcement = self._read(record, provenance)
+        if isinstance(announcement, Outcome):
+            state.tracker.receive(record.offset, n_events=1)
+            state.end(Ticket(state.topic_partition, state.epoch, record.offset, 0), announcement)
+            return
+        state.tracker.receive(record.offset, n_events=len(announcement.uploads))
+        state.hold(record, announcement.uploads, provenance=provenance, due=self._due(record, provenance))
+
+    def _read(self, record: InputRecord, provenance: Provenance) -> Announcement | Outcome:
+        case = Case(record, provenance, upload=None)
+        try:
+            announcement = self._reader.read(record)
+        except EventError as exc:
+            return self._settler.settle(case, exc)
+        except Exception as exc:  # noqa: BLE001 - a bug met on one message must not stop every worker
+            return self._settler.settle(case, UnexpectedError(f"{type(exc).__name__}: {exc}"))
+        if announcement.uploads:
+            return announcement
+        return self._settler.skip(case, announcement.skip_reason or "no_events")
+
+    def _due(self, record: InputRecord, provenance: Provenance) -> float:
+        """Monotonic seconds; a forged or skewed not-before holds no longer than its topic's delay."""
+        longest = self._retry_delays.get(record.topic_partition.topic, 0.0)
+        wait_seconds = min(provenance.not_before - self._clock.wall(), longest)
+        return self._clock.monotonic() + wait_seconds

@@ -1,0 +1,1 @@
+"""Turns track jobs into labels, in parallel: children that decode, batches that are featurized and scored."""

@@ -1,0 +1,213 @@
+"""Turns jobs that have begun into completions: decode in children, featurize, score, assemble the label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Final
+
+import structlog
+
+from consumer.decoding.events import Event, Failed, Samples, Vectors
+from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.errors import ConsumerError, TrackDeadlineError, UnexpectedError
+from consumer.jobs import Completion
+from consumer.metrics import Metrics
+from consumer.pipeline.featurizing import Array, Part
+from consumer.pipeline.scoring import Scored
+from consumer.pipeline.stages import Stages
+from consumer.pipeline.tracks import label_of
+from consumer.pipeline.under_way import TrackUnderWay
+from featurizer.errors import FeaturizerError
+from modelzoo.errors import ModelError
+
+_OURS: Final = (ConsumerError, FeaturizerError, ModelError)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every track: the most seconds of a fetch, and whether labels carry a timeline."""
+
+    fetch_seconds: float
+    timeline: bool
+
+
+class Labelling:
+    """The tracks under way; owned by the pipeline's thread.
+
+    Parameters
+    ----------
+    stages : Stages
+        The machines; they stay the caller's to close.
+    rules : Rules
+        What holds for every track.
+    metrics : Metrics
+        Counts the machines' work. What a label says is counted where it is committed.
+    clock : callable
+        Monotonic seconds.
+    wall_clock : callable
+        The time in UTC.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        *,
+        rules: Rules,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = stages.pool
+        self._featurizing = stages.featurizing
+        self._scoring = stages.scoring
+        self._rules = rules
+        self._metrics = metrics
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._numbers = count(1)
+        self._tracks: dict[int, TrackUnderWay] = {}
+        self._completions: list[Completion] = []
+
+    @property
+    def capacity(self) -> int:
+        """How many tracks can begin now."""
+        return self._pool.idle
+
+    def begin(self, track: TrackUnderWay) -> bool:
+        """Give a track to an idle child; False if none takes it."""
+        number = next(self._numbers)
+        event, deadline = track.job.event, track.job.deadline
+        fetch_seconds = min(self._rules.fetch_seconds, deadline - self._clock())
+        task = Task(number, track_id=event.track_id, uri=event.audio_uri, fetch_seconds=fetch_seconds)
+        begun = self._pool.assign(task, deadline=deadline)
+        if begun:
+            self._tracks[number] = track
+        return begun
+
+    def turn(self, timeout_seconds: float) -> list[Completion]:
+        """Wait for something to do, at most so long, do it, and give the jobs that have ended.
+
+        Raises
+        ------
+        FatalError, ModelError, DeviceUnavailableError
+            No track can be labelled any more.
+        """
+        for event in self._pool.poll(self._patience(timeout_seconds)):
+            self._take(event)
+        self._featurize()
+        self._score()
+        self._give_up()
+        completions, self._completions = self._completions, []
+        return completions
+
+    def _patience(self, timeout_seconds: float) -> float:
+        due_at = self._scoring.due_at()
+        if self._featurizing is not None:
+            due_at = min(due_at, self._featurizing.due_at())
+        return max(min(timeout_seconds, due_at - self._clock()), 0.0)
+
+    def _take(self, event: Event) -> None:
+        track = self._tracks.get(event.number)
+        if isinstance(event, Samples) and (track is None or self._featurizing is None):
+            event.release()
+        if track is None:  # it failed already, in a batch
+            return
+        match event:
+            case Retried():
+                self._metrics.fetch_retries.labels(event.cause).inc()
+            case Fetched():
+                track.fetch_seconds = event.seconds
+                self._observe("fetch", event.seconds)
+                self._metrics.fetched_bytes.inc(event.size_bytes)
+            case Vectors():
+                track.fill(track.expect(), event.features)
+            case Samples() if self._featurizing is not None:
+                self._featurizing.add(Part(event.number, track.expect()), event)
+            case Finished():
+                track.finish(event)
+                self._observe("decode", event.decode_seconds)
+                self._metrics.audio_seconds.inc(event.duration_seconds)
+                self._advance(event.number, track)
+            case Failed():
+                self._complete(event.number, event.error)
+
+    def _featurize(self) -> None:
+        if self._featurizing is None:
+            return
+        for batch in self._featurizing.collect():
+            for number in {part.number for part, _ in batch.parts} & self._tracks.keys():
+                self._tracks[number].featurize_seconds += batch.seconds
+            for part, result in batch.parts:
+                self._take_features(part, result)
+        self._featurizing.start(alone=not self._pool.busy)
+
+    def _take_features(self, part: Part, result: Array | Exception) -> None:
+        track = self._tracks.get(part.number)
+        if track is None:
+            return
+        if isinstance(result, Exception):
+            self._complete(part.number, result)
+            return
+        track.fill(part.index, result)
+        self._advance(part.number, track)
+
+    def _advance(self, number: int, track: TrackUnderWay) -> None:
+        features = track.features()
+        if features is not None:
+            self._observe("featurize", track.featurize_seconds)
+            self._scoring.add(number, features=features, scorer=track.scorer)
+
+    def _score(self) -> None:
+        others = self._pool.busy or (self._featurizing is not None and self._featurizing.busy)
+        for scored in self._scoring.run(alone=not others):
+            self._label(scored)
+
+    def _label(self, scored: Scored[int]) -> None:
+        track = self._tracks.get(scored.key)
+        if track is None:  # it was given up
+            return
+        if isinstance(scored.result, Exception):
+            self._complete(scored.key, scored.result)
+            return
+        self._observe("score", scored.seconds)
+        try:
+            course = track.course(
+                now=self._clock(), labelled_at=self._wall_clock(), score_seconds=scored.seconds
+            )
+            label = label_of(
+                track.job.event,
+                probabilities=scored.result,
+                manifest=track.scorer.manifest,
+                course=course,
+                timeline=self._rules.timeline,
+            )
+        except ValueError as exc:  # what no model or child of ours says; pydantic's errors are ValueErrors
+            self._complete(scored.key, exc)
+            return
+        self._observe("wait", course.seconds.wait)
+        del self._tracks[scored.key]
+        self._completions.append(Completion(track.job.ticket, label))
+
+    def _give_up(self) -> None:
+        """End what has passed its deadline in the parent; the pool does it for what a child holds."""
+        now = self._clock()
+        late = [
+            number for number, track in self._tracks.items() if track.decoded and track.job.deadline <= now
+        ]
+        for number in late:
+            self._complete(number, TrackDeadlineError("the track's deadline passed before it was scored"))
+
+    def _complete(self, number: int, error: Exception) -> None:
+        track = self._tracks.pop(number)
+        if not isinstance(error, _OURS):
+            _log.error("unexpected error", track_id=track.job.event.track_id, exc_info=error)
+            error = UnexpectedError(f"{type(error).__name__}: {error}")
+        self._completions.append(Completion(track.job.ticket, error))
+
+    def _observe(self, stage: str, seconds: float) -> None:
+        self._metrics.stage_seconds.labels(stage).observe(seconds)

@@ -1,0 +1,86 @@
+"""Tests of what is counted of a committed outcome: each metric once, by labels from fixed sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from consumer.clock import Clock
+from consumer.errors import AudioNotFoundError
+from consumer.events import DeclaredGenre, TrackLabelled
+from consumer.loop.accounting import Accountant
+from consumer.loop.outcomes import Ending, Outcome, Settler
+from consumer.metrics import Metrics
+from tests.consumer.engines import label_for
+from tests.consumer.records import NOW, case_of, settings_with, upload_event, upload_record
+
+CLOCK = Clock(monotonic=lambda: 50.0, wall=lambda: NOW + 1.5, sleep=lambda _: None)
+
+
+def _settle(result: TrackLabelled | BaseException) -> Outcome:
+    settler = Settler(settings_with(), clock=lambda: 49.5, wall_clock=CLOCK.wall)
+    return settler.settle(case_of(upload_record()), result)
+
+
+def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"genrestream_{name}", labels)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def test_a_label_is_counted_with_its_genre_its_confidence_and_its_seconds(metrics: Metrics) -> None:
+    label = label_for(upload_event(), confidence=0.75, warnings=("short", "clipped"))
+
+    Accountant(metrics, clock=CLOCK).committed([_settle(label)])
+
+    assert _value(metrics, "tracks_total", outcome="labelled", reason="") == 1
+    assert _value(metrics, "labels_total", genre="jazz") == 1
+    assert _value(metrics, "confidence_sum") == 0.75
+    assert _value(metrics, "audio_warnings_total", warning="short") == 1
+    assert _value(metrics, "audio_warnings_total", warning="clipped") == 1
+    assert _value(metrics, "stage_seconds_sum", stage="publish") == 0.5
+    assert _value(metrics, "stage_seconds_sum", stage="end_to_end") == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("agrees", "counted"), [(True, "true"), (False, "false"), (None, "unknown")])
+def test_a_declared_genre_is_counted_by_whether_it_agrees(
+    agrees: bool | None, counted: str, metrics: Metrics
+) -> None:
+    declared = DeclaredGenre(genre="anything a publisher may write", agrees=agrees)
+    label = label_for(upload_event()).model_copy(update={"declared": declared})
+
+    Accountant(metrics, clock=CLOCK).committed([_settle(label)])
+
+    assert _value(metrics, "declared_genres_total", agrees=counted) == 1
+
+
+def test_an_upload_that_declared_nothing_is_not_counted_as_declared(metrics: Metrics) -> None:
+    Accountant(metrics, clock=CLOCK).committed([_settle(label_for(upload_event()))])
+
+    assert b"genrestream_declared_genres_total{" not in metrics.expose()[1]
+
+
+def test_an_abstention_has_a_reason_and_no_genre(metrics: Metrics) -> None:
+    Accountant(metrics, clock=CLOCK).committed([_settle(label_for(upload_event(), genre=None))])
+
+    assert _value(metrics, "tracks_total", outcome="abstained", reason="low_confidence") == 1
+    assert b"genrestream_labels_total{" not in metrics.expose()[1]
+
+
+def test_a_dead_letter_is_counted_by_its_reason_and_has_no_end_to_end_time(metrics: Metrics) -> None:
+    Accountant(metrics, clock=CLOCK).committed([_settle(AudioNotFoundError("nothing there"))])
+
+    assert _value(metrics, "tracks_total", outcome="dead_lettered", reason="not_found") == 1
+    assert _value(metrics, "stage_seconds_count", stage="end_to_end") == 0
+
+
+def test_each_outcome_of_a_flush_is_counted(metrics: Metrics) -> None:
+    outcome = _settle(label_for(upload_event()))
+
+    Accountant(metrics, clock=CLOCK).committed([outcome, replace(outcome, ending=Ending.LABELLED)])
+
+    assert _value(metrics, "tracks_total", outcome="labelled", reason="") == 2
