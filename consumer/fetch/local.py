@@ -22,6 +22,7 @@ _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 # A path component, or the file, that is a link now though its resolved path held none: it was swapped.
 _SWAPPED: Final = frozenset({errno.ELOOP, errno.EMLINK})
+_SWAPPED_WORDS: Final = "a link was swapped for something else, or the reverse, while it was opened"
 
 _FOLDER_FLAGS: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 # A FIFO or a terminal that takes the file's place after the check can then neither block nor adopt us.
@@ -52,7 +53,7 @@ def open_local(
     """
     real_roots = [os.path.realpath(os.fsencode(root)) for root in roots]
     for path in location.paths:
-        real = os.path.realpath(path)
+        real = _resolved(path, uri=uri)
         root = next((root for root in real_roots if _is_below(real, root)), None)
         if root is None:
             raise refused(uri, "it lies below none of fetch.file_roots (worker --file-root)")
@@ -64,6 +65,13 @@ def open_local(
             continue
         return _checked(descriptor, uri=uri, max_bytes=max_bytes)
     raise AudioNotFoundError(f"no such file: uri={shown(uri)}")
+
+
+def _resolved(path: bytes, *, uri: str) -> bytes:
+    try:
+        return os.path.realpath(path)
+    except OSError as exc:  # between being seen and being read, a link vanished or became a file
+        raise refused(uri, _SWAPPED_WORDS) from exc
 
 
 def _is_below(path: bytes, root: bytes) -> bool:
@@ -111,7 +119,7 @@ def _translated(error: OSError, uri: str) -> FetchError:
             f"file cannot be read: uri={shown(uri)}: {error.strerror}; grant the worker read access"
         )
     if error.errno in _SWAPPED:
-        return refused(uri, "a link took the place of a folder or file while it was opened")
+        return refused(uri, _SWAPPED_WORDS)
     if error.errno == errno.EINVAL:
         return FetchFailedError(
             f"not a regular file: uri={shown(uri)}; folders, devices and pipes are not audio"

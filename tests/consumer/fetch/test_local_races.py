@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_swap_for_a_link_between_check_and_opening_gains_nothing(
     monkeypatch.setattr(os.path, "realpath", resolve_then_swap)
     with pytest.raises((ForbiddenUriError, AudioNotFoundError, FetchFailedError)):
         open_local(_location(victim), uri=victim.as_uri(), roots=(root,), max_bytes=1_000)
+
+
+def test_link_that_is_none_any_more_when_it_is_read_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = root / "link.mp3"
+    link.symlink_to(root / "track.mp3")
+
+    def read_too_late(path: bytes, *, dir_fd: int | None = None) -> bytes:
+        raise OSError(errno.EINVAL, "Invalid argument", path)
+
+    monkeypatch.setattr(os, "readlink", read_too_late)
+    with pytest.raises(ForbiddenUriError, match="swapped"):
+        open_local(_location(link), uri=link.as_uri(), roots=(root,), max_bytes=1_000)
 
 
 def test_attacker_who_swaps_all_the_time_never_gets_the_secret(root: Path) -> None:
