@@ -1,26 +1,41 @@
 """Turns feature vectors into probabilities and probabilities into a label; holds the exported models.
 
-`OnnxScorer` is imported on first use: onnxruntime starts a thread when it is imported, and a process with
-threads must not fork, which the decoding children's server does after it has imported `modelzoo.errors`.
+Every name is imported on first use. Whoever needs the errors only loads no numpy; and onnxruntime starts
+a thread when it is imported, while a process that forks, as the decoding children's server does, must have
+none.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from modelzoo.aggregate import Verdict, decide, soft_vote
-from modelzoo.errors import (
-    ArtifactCorruptError,
-    FingerprintMismatchError,
-    ModelError,
-    ModelNotFoundError,
-    ProviderUnavailableError,
-)
-from modelzoo.manifest import Manifest
-from modelzoo.registry import DEFAULT_MODEL, Artifact, Registry
-
 if TYPE_CHECKING:
+    from modelzoo.aggregate import Verdict, decide, soft_vote
+    from modelzoo.errors import (
+        ArtifactCorruptError,
+        FingerprintMismatchError,
+        ModelError,
+        ModelNotFoundError,
+        ProviderUnavailableError,
+    )
+    from modelzoo.manifest import Manifest
+    from modelzoo.registry import DEFAULT_MODEL, Artifact, Registry
     from modelzoo.scorer import OnnxScorer
+
+_HOMES = {
+    "aggregate": ("Verdict", "decide", "soft_vote"),
+    "errors": (
+        "ArtifactCorruptError",
+        "FingerprintMismatchError",
+        "ModelError",
+        "ModelNotFoundError",
+        "ProviderUnavailableError",
+    ),
+    "manifest": ("Manifest",),
+    "registry": ("DEFAULT_MODEL", "Artifact", "Registry"),
+    "scorer": ("OnnxScorer",),
+}
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -40,8 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "OnnxScorer":
-        from modelzoo.scorer import OnnxScorer  # noqa: PLC0415 - see above
-
-        return OnnxScorer
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"modelzoo.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
