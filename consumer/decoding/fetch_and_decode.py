@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from consumer.config import FetchSettings
-from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.decoding.messages import Fetched, Finished, Retried, Task, Tell
 from consumer.decoding.sinks import WindowSink
-from consumer.decoding.work import Tell
 from consumer.fetch import Fetcher
 from featurizer.spec import FeatureSpec
 from featurizer.track import AudioReport, TrackReader

@@ -11,6 +11,7 @@ import io
 import pickle
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -101,6 +102,8 @@ class Raised:
     traceback: str
 
 
+Tell = Callable[[Fetched | Retried], None]
+"""Tells the parent what it should know before a task's end."""
 FromChild = Ready | Fetched | Retried | Features | Shared | Finished | Raised
 
 _FROM_CHILD: Final[dict[str, type[FromChild]]] = {

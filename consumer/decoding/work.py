@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from consumer.config import FetchSettings
-from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.decoding.messages import Finished, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
 from featurizer.spec import FeatureSpec
 
-Tell = Callable[[Fetched | Retried], None]
 DoTask = Callable[[Task, WindowSink, Tell], Finished]
-"""Does one task; `Tell` reports what the parent should know before the end."""
+"""Does one task."""
 
 
 class Work(Protocol):

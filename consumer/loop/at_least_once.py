@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from consumer.clock import Clock
 from consumer.loop.delivery import (
-    TOO_LARGE,
     Batch,
+    DeliveryReports,
     Progress,
     Report,
     UnfinishedError,
@@ -15,8 +15,7 @@ from consumer.loop.delivery import (
     is_member,
     raise_if_unauthorized,
 )
-from consumer.loop.outcomes import Outcome
-from consumer.ports import BrokerError, ConsumerPort, DeliveryCallback, Partitions, ProducerPort
+from consumer.ports import BrokerError, ConsumerPort, Partitions, ProducerPort
 
 
 class AtLeastOnceDelivery:
@@ -40,8 +39,7 @@ class AtLeastOnceDelivery:
         self._consumer = consumer
         self._clock = clock
         self._batch: Batch | None = None
-        self._refused: list[Outcome] = []
-        self._errors: list[BrokerError] = []
+        self._reports = DeliveryReports()
 
     @property
     def pending(self) -> bool:
@@ -55,17 +53,17 @@ class AtLeastOnceDelivery:
                 return None
             if not is_member(self._consumer.group_metadata()):
                 return Report(Progress.SKIPPED_MEMBERSHIP, batch)
-            self._batch, self._refused, self._errors = batch, [], []
+            self._batch, self._reports = batch, DeliveryReports()
             self._produce(batch)
         try:
             call_until(deadline, clock=self._clock, call=self._await_deliveries)
-            if self._errors:
+            if self._reports.errors:
                 return self._give_up()
             return self._commit(deadline)
         except UnfinishedError as exc:
             return Report(Progress.PENDING, self._batch, error=exc.error)
         except BrokerError as exc:
-            self._errors.append(exc)
+            self._reports.errors.append(exc)
             return self._give_up()
 
     def drop(self, partitions: Partitions) -> None:
@@ -87,23 +85,11 @@ class AtLeastOnceDelivery:
         for outcome in batch.outcomes():
             if outcome.output is None:
                 continue
-            on_delivery = self._noting(outcome)
+            on_delivery = self._reports.of(outcome)
             try:
                 self._producer.produce(outcome.output, on_delivery=on_delivery)
             except BrokerError as exc:
                 on_delivery(exc)
-
-    def _noting(self, outcome: Outcome) -> DeliveryCallback:
-        refused, errors = self._refused, self._errors  # this batch's, not a later one's
-
-        def note(error: BrokerError | None) -> None:
-            if error is None:
-                return
-            errors.append(error)
-            if error.code == TOO_LARGE:
-                refused.append(outcome)
-
-        return note
 
     def _await_deliveries(self, timeout_seconds: float) -> None:
         outstanding = self._producer.flush(timeout_seconds=timeout_seconds)
@@ -126,11 +112,13 @@ class AtLeastOnceDelivery:
 
     def _give_up(self) -> Report | None:
         batch, self._batch = self._batch, None
-        for error in self._errors:
+        for error in self._reports.errors:
             raise_if_unauthorized(error)
-        if any(error.fatal for error in self._errors):
+        if any(error.fatal for error in self._reports.errors):
             self._producer.close()
             self._producer = self._new_producer()
         if batch is None:
             return None
-        return Report(Progress.ABORTED, batch, refused=tuple(self._refused), error=self._errors[0])
+        return Report(
+            Progress.ABORTED, batch, refused=tuple(self._reports.refused), error=self._reports.errors[0]
+        )

@@ -16,13 +16,13 @@ from consumer.errors import BrokerAuthorizationError
 from consumer.jobs import TopicPartition
 from consumer.loop.offsets import Prefix
 from consumer.loop.outcomes import Outcome
-from consumer.ports import BrokerError, GroupMetadata, Partitions
+from consumer.ports import BrokerError, DeliveryCallback, GroupMetadata, Partitions
 
 SLICE_SECONDS: Final = 1.0
 """Longest single wait for the broker: endless ones hung for over 50 s with the broker down."""
 _RETRY_PAUSE_SECONDS: Final = 0.05  # some retriable answers come at once
 
-TOO_LARGE: Final = "MSG_SIZE_TOO_LARGE"
+_TOO_LARGE: Final = "MSG_SIZE_TOO_LARGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,34 @@ class Report:
     covered: Mapping[TopicPartition, int] = field(default_factory=dict)
     refused: tuple[Outcome, ...] = ()
     error: BrokerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReports:
+    """What the broker says of one batch's records, as it says it.
+
+    Attributes
+    ----------
+    errors : list of BrokerError
+        Every failure.
+    refused : list of Outcome
+        Those of them that the broker took for too large.
+    """
+
+    errors: list[BrokerError] = field(default_factory=list)
+    refused: list[Outcome] = field(default_factory=list)
+
+    def of(self, outcome: Outcome) -> DeliveryCallback:
+        """Give the callback for an outcome's record."""
+
+        def note(error: BrokerError | None) -> None:
+            if error is None:
+                return
+            self.errors.append(error)
+            if error.code == _TOO_LARGE:
+                self.refused.append(outcome)
+
+        return note
 
 
 class Delivery(Protocol):

@@ -12,8 +12,8 @@ from consumer.clock import Clock
 from consumer.errors import TwinFencedError
 from consumer.jobs import TopicPartition
 from consumer.loop.delivery import (
-    TOO_LARGE,
     Batch,
+    DeliveryReports,
     Progress,
     Report,
     UnfinishedError,
@@ -22,7 +22,7 @@ from consumer.loop.delivery import (
     raise_if_unauthorized,
 )
 from consumer.loop.outcomes import Outcome
-from consumer.ports import BrokerError, ConsumerPort, DeliveryCallback, Partitions, ProducerPort
+from consumer.ports import BrokerError, ConsumerPort, Partitions, ProducerPort
 
 _TWIN_SECONDS: Final = 60.0
 """Fenced again within this time: not our own late restart, but a living twin."""
@@ -62,8 +62,7 @@ class TransactionalDelivery:
         self._producer: ProducerPort | None = None
         self._phase = _Phase.STARTING
         self._batch: Batch | None = None
-        self._refused: list[Outcome] = []
-        self._delivery_errors: list[BrokerError] = []
+        self._reports = DeliveryReports()
         self._error: BrokerError | None = None
         self._commit_asked = False
         self._fenced_at: float | None = None
@@ -103,7 +102,7 @@ class TransactionalDelivery:
         if not is_member(metadata):
             return Report(Progress.SKIPPED_MEMBERSHIP, batch)
         producer = self._living()
-        self._batch, self._refused, self._delivery_errors = batch, [], []
+        self._batch, self._reports = batch, DeliveryReports()
         self._error, self._commit_asked = None, False
         try:
             producer.begin_transaction()
@@ -127,24 +126,12 @@ class TransactionalDelivery:
     def _produce(self, outcome: Outcome, producer: ProducerPort) -> None:
         if outcome.output is None:
             return
-        on_delivery = self._noting(outcome)
+        on_delivery = self._reports.of(outcome)
         try:
             producer.produce(outcome.output, on_delivery=on_delivery)
         except BrokerError as exc:
             on_delivery(exc)
             raise
-
-    def _noting(self, outcome: Outcome) -> DeliveryCallback:
-        refused, errors = self._refused, self._delivery_errors  # this transaction's, not a later one's
-
-        def note(error: BrokerError | None) -> None:
-            if error is None:
-                return
-            errors.append(error)
-            if error.code == TOO_LARGE:
-                refused.append(outcome)
-
-        return note
 
     def _commit(self, deadline: float) -> Report | None:
         self._phase = _Phase.COMMITTING
@@ -183,7 +170,7 @@ class TransactionalDelivery:
             self._bury(exc)
             return self._start(deadline)
         self._phase = _Phase.IDLE
-        for delivery_error in self._delivery_errors:  # all have been told by now
+        for delivery_error in self._reports.errors:  # all have been told by now
             raise_if_unauthorized(delivery_error)
         return self._report(Progress.ABORTED)
 
@@ -246,7 +233,9 @@ class TransactionalDelivery:
         if batch is None:
             return None
         error = None if progress is Progress.COMMITTED else self._error
-        return Report(progress, batch, covered=covered or {}, refused=tuple(self._refused), error=error)
+        return Report(
+            progress, batch, covered=covered or {}, refused=tuple(self._reports.refused), error=error
+        )
 
     def _living(self) -> ProducerPort:
         if self._producer is None:

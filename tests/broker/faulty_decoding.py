@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from consumer.decoding.messages import Finished, Task
+from consumer.decoding.messages import Finished, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
-from consumer.decoding.work import DoTask, FetchAndDecode, Tell
+from consumer.decoding.work import DoTask, FetchAndDecode
 from featurizer.spec import FeatureSpec
 
 

@@ -18,9 +18,9 @@ from typing import ClassVar, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.decoding.messages import Fetched, Finished, Retried, Task
+from consumer.decoding.messages import Fetched, Finished, Retried, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
-from consumer.decoding.work import DoTask, Tell
+from consumer.decoding.work import DoTask
 from consumer.errors import AudioNotFoundError
 from featurizer.errors import NotAudioError
 from featurizer.spec import FeatureSpec
