@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +77,7 @@ def _reencode(source: Path, encoding: Encoding, *, folder: Path) -> Path:
     if encoding.stereo:
         samples = np.stack([samples, samples], axis=1)
     path = folder / encoding.name / f"{source.stem}{suffix_of(encoding.codec)}"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     return encode(samples, encoding.sample_rate, codec=encoding.codec, path=path, bit_rate=128_000)
 
 
@@ -92,9 +94,9 @@ def _track_of(line: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encodings")
-    for source in _tracks():
-        for encoding in (*SAME_RATE, *RESAMPLED, *LOSSY):
-            _reencode(source, encoding, folder=folder)
+    wanted = [(source, encoding) for source in _tracks() for encoding in (*SAME_RATE, *RESAMPLED, *LOSSY)]
+    with ThreadPoolExecutor(os.cpu_count()) as encoders:  # they work outside the interpreter's lock
+        list(encoders.map(lambda pair: _reencode(*pair, folder=folder), wanted))
     return folder
 
 
