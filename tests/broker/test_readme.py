@@ -99,8 +99,11 @@ class Reader:
         self.running = running
         self.outputs: dict[str, str] = {}
         self.watch: Running | None = None
+        # The tests may run below a make of their own, whose flags and variables are not the reader's.
+        from_make = ("MAKE", "MFLAGS", "ARGS", "AUDIO")
+        shell = {name: value for name, value in os.environ.items() if not name.startswith(from_make)}
         self.environment = {
-            **os.environ,
+            **shell,
             "HOME": str(home),
             # Maven and its settings are the machine's, not the reader's.
             "MAVEN_OPTS": f"-Duser.home={Path.home()}",
