@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -31,6 +31,14 @@ _LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 )
+
+
+def random_cluster_id(draw: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """Give 22 characters of base64url; never a leading dash, which Kafka's tool would read as an option."""
+    while True:
+        text = base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 class LocalKafka:
@@ -163,9 +171,8 @@ class LocalKafka:
         return [java(), f"-Xmx{self._heap}", *_JVM, *_LOGGING, "-cp", str(jars / "*")]
 
     def _format(self, jars: Path, config: Path) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [*self._java(jars), "kafka.tools.StorageTool", "format", "--standalone"]
-        command += ["--cluster-id", cluster_id, "--config", str(config)]
+        command += ["--cluster-id", random_cluster_id(), "--config", str(config)]
         with self.log.open("ab") as log:
             done = subprocess.run(
                 command, check=False, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT

@@ -16,6 +16,8 @@ from consumer.kafka import MockCluster, Start, TopicReader
 from consumer.submit import Submitted, submit_all, upload_record, upload_topic
 from tests.consumer.mock_cluster import cluster, settings
 
+pytestmark = pytest.mark.slow  # a mock cluster a test
+
 __all__ = ["cluster", "settings"]
 
 

@@ -17,6 +17,8 @@ from consumer.watch import DeadLetter, Watcher, read_dead_letter
 from tests.consumer.engines import label_for
 from tests.consumer.mock_cluster import cluster, settings
 
+pytestmark = pytest.mark.slow  # a mock cluster a test
+
 __all__ = ["cluster", "settings"]
 
 

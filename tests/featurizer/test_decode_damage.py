@@ -23,6 +23,8 @@ from featurizer.errors import (
 from featurizer.track import AudioReport, TrackReader
 from tests import audio
 
+pytestmark = pytest.mark.slow  # encodes many streams
+
 Piece = Callable[[audio.Codec], bytes]
 
 # Their index stands at the end: without it not one sample can be found.

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from featurizer.decode import AudioStream, open_audio
 from tests import audio
 
+pytestmark = pytest.mark.slow  # encodes many streams
+
 Piece = Callable[[audio.Codec], bytes]
 
 TARGET = 22_050

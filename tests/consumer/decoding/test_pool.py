@@ -36,6 +36,8 @@ from tests.consumer.decoding.faults import WINDOW_SAMPLES, Faulty
 from tests.consumer.decoding.processes import alive, eventually, n_threads
 from tests.paths import REPOSITORY
 
+pytestmark = pytest.mark.slow  # real child processes
+
 MIB = 1 << 20
 _numbers = count(1)
 

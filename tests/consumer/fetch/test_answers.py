@@ -20,6 +20,8 @@ from tests.consumer.fetch import serving
 from tests.consumer.fetch.fetching import BODY, URL_PATH, fetched, settings
 from tests.consumer.fetch.serving import Blob, Site
 
+pytestmark = pytest.mark.slow  # waits for back-off
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:

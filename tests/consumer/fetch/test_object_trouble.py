@@ -20,6 +20,8 @@ from tests.consumer.fetch import serving
 from tests.consumer.fetch.serving import Blob, Site, soon
 from tests.consumer.fetch.storing import BODY, PART_BYTES, URI, URL_PATH, fetched, settings
 
+pytestmark = pytest.mark.slow  # waits for back-off
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:

@@ -20,6 +20,8 @@ from tests.consumer.fetch import serving
 from tests.consumer.fetch.serving import Blob, Site, soon
 from tests.consumer.fetch.storing import BODY, URI, URL_PATH, fetched, settings
 
+pytestmark = pytest.mark.slow  # a scripted store a test
+
 
 @pytest.fixture
 def site() -> Iterator[Site]:

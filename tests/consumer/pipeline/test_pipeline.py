@@ -42,6 +42,8 @@ from tests.consumer.pipelines import (
 )
 from tests.paths import REPOSITORY
 
+pytestmark = pytest.mark.slow  # real child processes
+
 
 @pytest.fixture(scope="module", autouse=True)
 def importable() -> Iterator[None]:

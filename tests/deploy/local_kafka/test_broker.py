@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
 
 from deploy.local_kafka import LocalKafka
+from deploy.local_kafka.broker import random_cluster_id
 from deploy.local_kafka.server_properties import server_properties
 
 
@@ -30,3 +32,8 @@ def test_properties_of_ones_own_win_and_everything_is_on_loopback(tmp_path: Path
     assert properties["listeners"] == "PLAINTEXT://127.0.0.1:1111,CONTROLLER://127.0.0.1:2222"
     assert properties["controller.quorum.bootstrap.servers"] == "127.0.0.1:2222"
     assert properties["log.dirs"] == str(tmp_path)
+
+
+def test_a_cluster_id_never_looks_like_an_option() -> None:
+    drawn = iter([uuid.UUID(bytes=bytes([first]) + bytes(15)) for first in (0xF8, 0xFB, 0x00)])
+    assert random_cluster_id(lambda: next(drawn)) == "A" * 22

@@ -12,6 +12,8 @@ import pytest
 from deploy.local_kafka.jars import LocalKafkaError, ensure_jars, folder, java, kafka_version, missing_tools
 from tests.paths import REPOSITORY
 
+pytestmark = pytest.mark.slow  # waits for locks
+
 FAKE_MAVEN = """#!/bin/sh
 echo called >> "$CALLS"
 sleep 0.2
