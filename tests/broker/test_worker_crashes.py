@@ -38,10 +38,7 @@ def test_two_hundred_tracks_survive_the_death_of_one_of_two_workers(
     assert set(counts.values()) == {1}
 
 
-@pytest.mark.parametrize(
-    ("protocol", "before"),
-    [("classic", "commit_transaction"), ("consumer", "commit_transaction"), ("classic", "send_offsets")],
-)
+@pytest.mark.parametrize("before", ["send_offsets", "commit_transaction"])
 def test_a_crash_placed_around_the_commit_loses_and_repeats_nothing(
     settings: KafkaSettings, topics: Topics, workers: Workers, before: str
 ) -> None:
@@ -53,9 +50,7 @@ def test_a_crash_placed_around_the_commit_loses_and_repeats_nothing(
     assert crashing.wait() == -9
     before_heir = label_counts(settings, topics)
     assert 0 < len(before_heir) < 120
-    heir = workers.start(
-        faults={"light": 0.2}
-    )  # the same transactional.id: ends the open transaction at once
+    heir = workers.start(faults={"light": 0.2})  # the same transactional.id ends the open transaction at once
     wait_for_labels(settings, topics, 120, workers=workers)
     assert heir.stop() == 0, heir.tail()
     counts = label_counts(settings, topics)
@@ -79,7 +74,6 @@ def test_the_broker_ends_the_transaction_of_a_worker_that_never_comes_back(
     assert set(label_counts(settings, topics).values()) == {1}
 
 
-@pytest.mark.parametrize("protocol", ["classic"])
 def test_the_same_crash_at_least_once_loses_nothing_and_repeats_something(
     settings: KafkaSettings, topics: Topics, workers: Workers
 ) -> None:

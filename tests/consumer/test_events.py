@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -19,6 +20,7 @@ from consumer.events import (
     decode_upload,
     result_id,
 )
+from tests.paths import REPOSITORY
 
 _UPLOAD = {
     "schema_version": 1,
@@ -117,6 +119,13 @@ def test_a_label_survives_the_wire() -> None:
     label = _label()
     assert TrackLabelled.model_validate_json(label.encode()) == label
     assert json.loads(label.encode())["timing"]["labelled_at"] == "2026-01-02T00:00:00Z"
+
+
+def test_the_readmes_examples_are_an_upload_and_a_label_of_each_status() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    upload, *labels = re.findall(r"^```json\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert decode_upload(upload.encode()).declared_genre == "dancehall"
+    assert {TrackLabelled.model_validate_json(label).status for label in labels} == set(Status)
 
 
 def test_a_label_without_its_timeline_keeps_everything_else() -> None:
