@@ -170,12 +170,13 @@ class WorkerSettings(_Section):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_in_flight: Count = 64
-    """Credits: tracks dispatched and not yet ended, over all partitions."""
+    """Credits: tracks dispatched and not yet ended, over all partitions.
+
+    Decoded audio needs none of its own: a child holds one track, and shares two slabs of 4 MiB at most.
+    """
     max_in_flight_per_partition: Count = 32
     max_backlog_per_partition: Count = 256
     """Records received and not yet committed before a partition is paused; half of it resumes."""
-    max_decoded_bytes: Bytes = 512 * 1024 * 1024
-    """PCM and features that decoded tracks may hold in the parent."""
     track_deadline_seconds: Positive = 240.0
     """From dispatch: a track that has not ended by then is retried or dead-lettered."""
     flush_interval_seconds: Positive = 0.2
