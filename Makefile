@@ -21,8 +21,8 @@ demo: .venv/.installed  ## Label music end to end without a broker: AUDIO="files
 test: .venv/.installed-dev  ## Run every test (a real Apache Kafka is started where Java 17 and Maven are found)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest $(ARGS)
 
-test-fast: .venv/.installed-dev  ## Run the tests that take seconds
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not broker and not gpu" $(ARGS)
+test-fast: .venv/.installed-dev  ## Run the quick tests, on every core
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not broker and not gpu" -n auto --dist worksteal $(ARGS)
 
 check: .venv/.installed-dev  ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
