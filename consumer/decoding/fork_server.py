@@ -195,7 +195,6 @@ class _Server:
         self._tell(FORKED, pid, 0)
 
     def _become_child(self, server_pid: int, descriptors: Sequence[int]) -> NoReturn:
-        status = 1
         try:
             die_with(server_pid)
             signal.set_wakeup_fd(-1)
@@ -204,13 +203,15 @@ class _Server:
             os.close(self._wake_read)
             os.close(self._wake_write)
             self._run(descriptors)
-            status = 0
+            os._exit(0)
         except SystemExit as exc:
-            status = exc.code if isinstance(exc.code, int) else 1
+            # Within this block, where `exc` still holds the frames and their sockets: a parent that saw the
+            # link end first would kill what is ending, and report that instead of the status.
+            os._exit(exc.code & 0xFF if isinstance(exc.code, int) else 1)
         except BaseException:  # noqa: BLE001 - nothing may unwind into the server's own frames
             sys.excepthook(*sys.exc_info())
         finally:
-            os._exit(status & 0xFF)
+            os._exit(1)
 
     def _reap(self) -> None:
         while self._children:

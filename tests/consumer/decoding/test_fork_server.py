@@ -1,0 +1,53 @@
+"""The server reports how a child ended, not how its parent then reacted."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from consumer.decoding.fork_server import ForkServer, Report
+
+
+class _Slow:
+    """Closes a link when it is let go, and takes its time afterwards."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def __del__(self) -> None:
+        self._link.close()
+        time.sleep(0.3)
+
+
+def leave(descriptors: Sequence[int]) -> NoReturn:
+    (descriptor,) = descriptors
+    _held = _Slow(socket.socket(fileno=descriptor))
+    sys.exit(3)
+
+
+def _reports(server: ForkServer) -> Iterator[Report]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        yield from server.reports()
+        time.sleep(0.01)
+    raise AssertionError("no report")
+
+
+def test_a_child_that_is_killed_when_its_link_ends_is_reported_with_its_own_status() -> None:
+    server = ForkServer(f"{__name__}:leave")
+    try:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                server.fork([theirs.fileno()])
+            reports = _reports(server)
+            born = next(reports)
+            ours.settimeout(20)
+            assert ours.recv(1) == b""
+            server.kill(born.pid)
+            assert next(reports) == Report(born.pid, 3)
+    finally:
+        server.close()
