@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from consumer.errors import InvalidEventError, UnsupportedSchemaVersionError
 from consumer.events import (
-    AudioSummary,
     GenreProbability,
-    ModelStamp,
     Status,
-    Timing,
     TrackLabelled,
-    WindowSummary,
     decode_upload,
     result_id,
 )
+from tests.consumer.engines import label_for
 from tests.paths import REPOSITORY
 
 _UPLOAD = {
@@ -36,34 +33,9 @@ def _encoded(**changes: object) -> bytes:
 
 
 def _label() -> TrackLabelled:
-    moment = datetime(2026, 1, 2, tzinfo=UTC)
-    return TrackLabelled(
-        result_id="r",
-        event_id="e1",
-        track_id="t1",
-        status=Status.LABELLED,
-        genre="jazz",
-        confidence=0.9,
-        genres=(
-            GenreProbability(genre="jazz", probability=0.9),
-            GenreProbability(genre="pop", probability=0.1),
-        ),
-        windows=WindowSummary(
-            count=1, agreement=1.0, timeline=(GenreProbability(genre="jazz", probability=0.9),)
-        ),
-        audio=AudioSummary(duration_seconds=3.0, codec="mp3", sample_rate=44_100),
-        model=ModelStamp(name="m", version="1", features="gtzan57"),
-        timing=Timing(
-            uploaded_at=moment,
-            started_at=moment,
-            labelled_at=moment,
-            fetch_seconds=0,
-            decode_seconds=0,
-            featurize_seconds=0,
-            score_seconds=0,
-            wait_seconds=0,
-        ),
-    )
+    label = label_for(decode_upload(_encoded()))
+    timeline = (GenreProbability(genre="jazz", probability=0.9),)
+    return label.model_copy(update={"windows": label.windows.model_copy(update={"timeline": timeline})})
 
 
 def test_unknown_fields_are_tolerated_at_every_depth() -> None:
@@ -118,7 +90,7 @@ def test_a_refusal_does_not_repeat_the_input() -> None:
 def test_a_label_survives_the_wire() -> None:
     label = _label()
     assert TrackLabelled.model_validate_json(label.encode()) == label
-    assert json.loads(label.encode())["timing"]["labelled_at"] == "2026-01-02T00:00:00Z"
+    assert json.loads(label.encode())["timing"]["labelled_at"] == "2030-01-01T12:00:00Z"
 
 
 def test_the_readmes_examples_are_an_upload_and_a_label_of_each_status() -> None:
