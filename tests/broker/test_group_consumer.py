@@ -134,7 +134,9 @@ def test_a_member_that_did_not_poll_in_time_does_not_pass_for_one(
         metadata = sleeper.consumer.group_metadata()
         still_holds = held - set(sleeper.revoked) - set(sleeper.lost)
         assert not still_holds or not metadata.member_id or metadata.generation <= 0
-    assert [trouble.code for trouble in sleeper.troubles] == ["_MAX_POLL_EXCEEDED"]
+    told = [trouble.code for trouble in sleeper.troubles]
+    # Under KIP-848 the broker counts the interval too: if it is first, it fences the member without an error.
+    assert told == ["_MAX_POLL_EXCEEDED"] or (protocol == "consumer" and not told)
 
     def has_some_again() -> bool:
         other.poll()
