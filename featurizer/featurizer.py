@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featurizer.eager import EagerBackend
 from featurizer.errors import DeviceUnavailableError, InvalidSamplesError
+from featurizer.gpu import GpuBackend
 from featurizer.spec import GTZAN57, FeatureSpec
 
 Device = Literal["cpu", "cuda"]
@@ -155,7 +155,7 @@ def _resolve(device: str) -> Device:
 
 def _backend(device: Device, spec: FeatureSpec) -> Backend:
     """Pick the back end for a device: the place where a faster one plugs in."""
-    return EagerBackend(spec, device=device)
+    return GpuBackend(spec, device=device)
 
 
 def _require_windows(windows: NDArray[np.float32], *, spec: FeatureSpec) -> None:

@@ -19,7 +19,7 @@ FORBIDDEN_NAMES: Final = {"utils", "util", "helpers", "common", "base", "misc"}
 EDGE_LIBRARIES: Final = {
     "confluent_kafka": "consumer.kafka",
     "onnxruntime": "modelzoo.scorer",
-    "torchaudio": "featurizer.eager",
+    "torchaudio": "featurizer.gpu",
     "prometheus_client": "consumer.metrics",
     "obstore": "consumer.fetch.objects",
     "httpx": "consumer.fetch.web",

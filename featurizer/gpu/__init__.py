@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from featurizer.eager.backend import EagerBackend
+from featurizer.gpu.backend import GpuBackend
 
-__all__ = ["EagerBackend"]
+__all__ = ["GpuBackend"]

@@ -7,8 +7,8 @@ import pytest
 import scipy.ndimage
 import torch
 
-from featurizer.eager.median import sliding_median
-from featurizer.eager.median_network import sliding_median_program
+from featurizer.gpu.median import sliding_median
+from featurizer.median_network import sliding_median_program
 
 
 def run(size: int, inputs: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from featurizer.eager.median_network import MedianProgram, sliding_median_program
+from featurizer.median_network import MedianProgram, sliding_median_program
 
 
 def sliding_median(values: torch.Tensor, *, size: int) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from featurizer.spec import FeatureSpec
+from featurizer.tables import hann, overlap_gain
 
 
 class Stft:
@@ -24,14 +25,11 @@ class Stft:
 
     def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
         self._spec = spec
-        # In double: torch's single-precision Hann window is off by 2e-7.
-        taper = torch.hann_window(spec.n_fft, periodic=True, dtype=torch.float64)
+        taper = torch.from_numpy(hann(spec.n_fft))
         self._taper = taper.to(device)
         # The inverse tapers again and divides by the sum of the squared tapers over each sample.
         self._synthesis_taper = taper.float().to(device)
-        self._gain = (
-            self._overlap_add(taper.square().expand(1, spec.n_frames, -1)).reciprocal().float().to(device)
-        )
+        self._gain = torch.from_numpy(overlap_gain(spec)).to(device)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Transform samples, shape [batch, window_samples], float32.

@@ -5,17 +5,7 @@ from __future__ import annotations
 import torch
 
 from featurizer.spec import FeatureSpec
-
-AUTOCORRELATION_SECONDS = 8.0
-"""Longest lag of the tempogram (``librosa.feature.tempo``'s ``ac_size``)."""
-MAX_BPM = 320.0
-"""Faster tempi are ruled out (``max_tempo``)."""
-PRIOR_OCTAVES = 1.0
-"""Standard deviation of the log-normal prior (``std_bpm``)."""
-EMPHASIS = 1e6
-"""Factor on the autocorrelation before ``log1p`` (``librosa.feature.tempo``)."""
-FLOAT64_TINY = 2.2250738585072014e-308
-"""Smallest normal float64: frames with less energy stay un-normalised (``librosa.util.normalize``)."""
+from featurizer.tables import EMPHASIS, FLOAT64_TINY, tempo_tables
 
 
 class Tempo:
@@ -34,20 +24,12 @@ class Tempo:
     """
 
     def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
-        frames_per_second = spec.sample_rate / spec.hop_length
-        self._n_lags = int(AUTOCORRELATION_SECONDS * frames_per_second)
-        # A centred frame sees an onset half its length early; the difference sees it one frame late.
-        self._delay = 1 + spec.n_fft // (2 * spec.hop_length)
-        self._taper = torch.hann_window(self._n_lags, periodic=True, dtype=torch.float64, device=device)
-        lags = torch.arange(self._n_lags, dtype=torch.float64)
-        bpm = 60.0 * frames_per_second / lags
-        log_prior = (
-            -0.5 * ((bpm.log2() - torch.tensor(spec.tempo_prior_bpm).double().log2()) / PRIOR_OCTAVES) ** 2
-        )
-        self._log_prior = torch.where(bpm < MAX_BPM, log_prior, -torch.inf).to(device)
-        self._bpm = bpm.to(device)
-        half = self._n_lags // 2
-        self._ramp = torch.arange(half - 1, -1, -1, dtype=torch.float64, device=device) / half
+        tables = tempo_tables(spec)
+        self._n_lags, self._delay = tables.n_lags, tables.delay
+        self._taper = torch.from_numpy(tables.taper).to(device)
+        self._log_prior = torch.from_numpy(tables.log_prior).to(device)
+        self._bpm = torch.from_numpy(tables.bpm).to(device)
+        self._fade = torch.from_numpy(tables.fade).to(device)
 
     def __call__(self, decibels: torch.Tensor) -> torch.Tensor:
         """Estimate the tempo of each window.
@@ -99,8 +81,8 @@ class Tempo:
         n_frames = envelope.shape[1]
         exact = envelope.double()
         # The envelope fades to zero over half a tempogram frame on either side, rounded as numpy.pad does.
-        fade_out = (exact[:, -1:] * self._ramp).float().double()
-        fade_in = (exact[:, :1] * self._ramp.flip(0)).float().double()
+        fade_out = (exact[:, -1:] * self._fade).float().double()
+        fade_in = (exact[:, :1] * self._fade.flip(0)).float().double()
         padded = torch.cat((fade_in, exact, fade_out), dim=1)
         frames = padded.unfold(1, self._n_lags, 1)[:, :n_frames] * self._taper
         energy = frames.square().sum(-1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.eager.hpss import harmonic_and_percussive, soft_mask
-from featurizer.eager.stft import Stft
+from featurizer.gpu.hpss import harmonic_and_percussive, soft_mask
+from featurizer.gpu.stft import Stft
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
 from tests.featurizer.signals import clicks, music, tone

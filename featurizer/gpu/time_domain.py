@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 
 from featurizer.spec import FeatureSpec
-
-ZERO_THRESHOLD = 1e-10
-"""Samples up to this magnitude count as zero, hence as positive (``librosa.zero_crossings``)."""
+from featurizer.tables import ZERO_THRESHOLD
 
 
 def rms(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Tensor:

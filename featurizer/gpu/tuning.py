@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from featurizer.eager.rounding import log2
+from featurizer.gpu.rounding import log2
 from featurizer.spec import FeatureSpec
-
-N_TUNINGS = 100
-"""Bins of the histogram over [-0.5, 0.5) semitones (``librosa.estimate_tuning``'s resolution of 0.01)."""
-MIN_PITCH_HZ = 150.0
-MAX_PITCH_HZ = 4000.0
-"""Pitches are looked for in [150, 4000) Hz (``librosa.piptrack``'s ``fmin`` and ``fmax``)."""
-PEAK_SHARE = 0.1
-"""A peak must exceed this share of its frame's maximum (``librosa.piptrack``'s ``threshold``)."""
-A0_HZ = 27.5
+from featurizer.tables import A0_HZ, N_TUNINGS, PEAK_SHARE, pitch_bins, tuning_edges
 
 
 class TuningEstimator:
@@ -34,13 +25,10 @@ class TuningEstimator:
     """
 
     def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
-        self._bin_hz = spec.sample_rate / spec.n_fft
         self._sample_rate = float(spec.sample_rate)
         self._n_fft = spec.n_fft
         self._n_chroma = spec.n_chroma
-        frequency = np.arange(spec.n_fft // 2 + 1) * self._bin_hz
-        allowed = np.flatnonzero((frequency >= MIN_PITCH_HZ) & (frequency < MAX_PITCH_HZ))
-        self._first, self._last = int(allowed[0]), int(allowed[-1])
+        self._first, self._end = pitch_bins(spec)
         self._edges = torch.from_numpy(tuning_edges()).to(device)
 
     def __call__(self, power: torch.Tensor) -> torch.Tensor:
@@ -91,10 +79,10 @@ class TuningEstimator:
         pitch : torch.Tensor, shape [n_peaks], float32, Hz
         height : torch.Tensor, shape [n_peaks], float32, power
         """
-        first, last = self._first, self._last
-        before = power[..., first - 1 : last]
-        here = power[..., first : last + 1]
-        after = power[..., first + 1 : last + 2]
+        first, end = self._first, self._end
+        before = power[..., first - 1 : end - 1]
+        here = power[..., first:end]
+        after = power[..., first + 1 : end + 1]
         floor = PEAK_SHARE * power.amax(-1, keepdim=True)
         peak = (here > floor) & (here > before) & (here >= after)
         window, _, bin_ = peak.nonzero(as_tuple=True)
@@ -106,11 +94,6 @@ class TuningEstimator:
         pitch = ((bin_ + first).double() + shift.double()) * self._sample_rate / self._n_fft
         height = here + 0.5 * ((after - before) / 2) * shift
         return window, pitch.float(), height
-
-
-def tuning_edges() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the lower edges of the tuning histogram and its end, shape [101], float64, semitones."""
-    return np.linspace(-0.5, 0.5, N_TUNINGS + 1)
 
 
 def _median_by_window(values: torch.Tensor, *, window: torch.Tensor, batch: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Turns a batch of windows into feature vectors by running every eager stage once over the batch."""
+"""Turns a batch of windows into feature vectors by running every stage once over the batch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featurizer.eager.chroma import Chroma
-from featurizer.eager.hpss import harmonic_and_percussive
-from featurizer.eager.mel import LogMel
-from featurizer.eager.rounding import magnitude
-from featurizer.eager.spectral import SpectralShape
-from featurizer.eager.statistics import mean_and_var
-from featurizer.eager.stft import Stft
-from featurizer.eager.tempo import Tempo
-from featurizer.eager.time_domain import rms, zero_crossing_rate
-from featurizer.eager.transfer import Transfer
+from featurizer.gpu.chroma import Chroma
+from featurizer.gpu.hpss import harmonic_and_percussive
+from featurizer.gpu.mel import LogMel
+from featurizer.gpu.rounding import magnitude
+from featurizer.gpu.spectral import SpectralShape
+from featurizer.gpu.statistics import mean_and_var
+from featurizer.gpu.stft import Stft
+from featurizer.gpu.tempo import Tempo
+from featurizer.gpu.time_domain import rms, zero_crossing_rate
+from featurizer.gpu.transfer import Transfer
 from featurizer.spec import FeatureSpec
 
 
-class EagerBackend:
+class GpuBackend:
     """The `gtzan57` features in batched torch operations.
 
     Holds constants only, so any number of threads may call it at once.
@@ -39,7 +39,7 @@ class EagerBackend:
 
     def __init__(self, spec: FeatureSpec, *, device: str) -> None:
         if spec.name != "gtzan57":
-            raise ValueError(f"the eager back end computes gtzan57 only: spec.name={spec.name!r}")
+            raise ValueError(f"the GPU back end computes gtzan57 only: spec.name={spec.name!r}")
         self._spec = spec
         place = torch.device(device)
         self._transfer = Transfer(place)

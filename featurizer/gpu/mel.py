@@ -6,9 +6,7 @@ import torch
 import torchaudio.functional
 
 from featurizer.spec import FeatureSpec
-
-POWER_FLOOR = 1e-10
-"""Least power before the logarithm (``librosa.power_to_db``'s ``amin``): -100 dB."""
+from featurizer.tables import POWER_FLOOR
 
 
 class LogMel:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.eager.time_domain import rms, zero_crossing_rate
+from featurizer.gpu.time_domain import rms, zero_crossing_rate
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
 from tests.featurizer.signals import EDGE_CASES, N, music, noise

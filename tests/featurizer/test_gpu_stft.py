@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.eager.stft import Stft
+from featurizer.gpu.stft import Stft
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
 from tests.featurizer.signals import N, music, noise, tone

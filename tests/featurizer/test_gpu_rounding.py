@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from featurizer.eager.rounding import cumulative_sum, log2, magnitude
-from featurizer.eager.statistics import mean_and_var
+from featurizer.gpu.rounding import cumulative_sum, log2, magnitude
+from featurizer.gpu.statistics import mean_and_var
 
 
 def test_sums_are_rounded_to_float32_one_by_one() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from featurizer.eager.rounding import cumulative_sum
+from featurizer.gpu.rounding import cumulative_sum
 from featurizer.spec import FeatureSpec
-
-FLOAT32_TINY = 1.1754943508222875e-38
-"""Smallest normal float32: librosa leaves what is below it un-normalised (``librosa.util.normalize``)."""
+from featurizer.tables import FLOAT32_TINY, bin_frequencies
 
 
 class SpectralShape:
@@ -25,7 +23,7 @@ class SpectralShape:
     def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
         self._rolloff_percent = spec.rolloff_percent
         self._bin_hz = spec.sample_rate / spec.n_fft
-        self._frequency = torch.arange(spec.n_fft // 2 + 1, dtype=torch.float64, device=device) * self._bin_hz
+        self._frequency = torch.from_numpy(bin_frequencies(spec)).to(device)
 
     def centroid_and_bandwidth(self, magnitude: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the magnitude-weighted mean and standard deviation of the bins' frequencies.

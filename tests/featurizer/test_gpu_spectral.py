@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.eager.spectral import SpectralShape
+from featurizer.gpu.spectral import SpectralShape
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
 from tests.featurizer.signals import BIN_HZ

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from featurizer.eager.median import sliding_median
-from featurizer.eager.spectral import FLOAT32_TINY
-from featurizer.eager.stft import Stft
+from featurizer.gpu.median import sliding_median
+from featurizer.gpu.stft import Stft
+from featurizer.tables import FLOAT32_TINY
 
 
 def harmonic_and_percussive(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.eager.mel import LogMel
-from featurizer.eager.stft import Stft
-from featurizer.eager.tempo import Tempo
+from featurizer.gpu.mel import LogMel
+from featurizer.gpu.stft import Stft
+from featurizer.gpu.tempo import Tempo
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
 from tests.featurizer.signals import drum_beat, music, noise
