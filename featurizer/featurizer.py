@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from featurizer.devices import cuda_devices
 from featurizer.errors import DeviceUnavailableError, InvalidSamplesError
-from featurizer.gpu import GpuBackend
 from featurizer.spec import GTZAN57, FeatureSpec
 
 Device = Literal["cpu", "cuda"]
@@ -22,6 +22,8 @@ CHUNK_WINDOWS: dict[Device, int] = {"cpu": 4, "cuda": 64}
 """Windows in one pass of a back end, about 15 MB of working memory each: few on a CPU for its cache."""
 WORKERS: dict[Device, int] = {"cpu": 1, "cuda": 2}
 """Threads behind `Featurizer.submit`: with two, one batch's upload overlaps another's computation."""
+
+_log = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
@@ -146,15 +148,27 @@ def _resolve(device: str) -> Device:
         raise ValueError(f"unknown device: device={device!r}; use auto, cpu or cuda")
     if device == "cpu":
         return "cpu"
-    if torch.cuda.is_available():
+    if cuda_devices() and _torch_has_cuda():
         return "cuda"
     if device == "cuda":
         raise DeviceUnavailableError("no CUDA device on this machine: device='cuda'; use auto or cpu")
     return "cpu"
 
 
+def _torch_has_cuda() -> bool:
+    """Say whether torch is installed and built for the driver that is there."""
+    try:
+        import torch  # noqa: PLC0415 - takes seconds, and a CPU does without
+    except ModuleNotFoundError:
+        _log.warning("a CUDA device is there, but torch is not: pip install 'genrestream[gpu]' to use it")
+        return False
+    return torch.cuda.is_available()
+
+
 def _backend(device: Device, spec: FeatureSpec) -> Backend:
     """Pick the back end for a device: the place where a faster one plugs in."""
+    from featurizer.gpu import GpuBackend  # noqa: PLC0415 - see above
+
     return GpuBackend(spec, device=device)
 
 

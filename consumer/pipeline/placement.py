@@ -6,14 +6,11 @@ speed on two cores, processes 1.8. A GPU is fed from this process, which batches
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from consumer.pipeline.featurizing import FeaturizerPort
+from featurizer.devices import cuda_devices
 from featurizer.spec import FeatureSpec
-
-_DRIVER_FILES: Final = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
-"""Without any of these no CUDA device can be there, and torch (seconds, 300 MB) need not be asked."""
 
 
 def parent_featurizer(device: Literal["auto", "cpu", "cuda"], *, spec: FeatureSpec) -> FeaturizerPort | None:
@@ -24,9 +21,9 @@ def parent_featurizer(device: Literal["auto", "cpu", "cuda"], *, spec: FeatureSp
     DeviceUnavailableError
         `device` is "cuda" and there is none.
     """
-    if device == "cpu" or (device == "auto" and not any(path.exists() for path in _DRIVER_FILES)):
+    if device == "cpu" or (device == "auto" and not cuda_devices()):
         return None
-    from featurizer.featurizer import Featurizer  # noqa: PLC0415 - loads torch
+    from featurizer.featurizer import Featurizer  # noqa: PLC0415 - a CPU worker's parent has no use for it
 
     featurizer = Featurizer(device=device, spec=spec)
     if featurizer.device == "cpu":

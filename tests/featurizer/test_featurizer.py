@@ -191,6 +191,7 @@ def test_unknown_names_of_the_package_are_attribute_errors() -> None:
         featurizer.Featurize  # noqa: B018
 
 
-def test_the_spec_is_imported_without_torch_or_librosa() -> None:
-    program = "import featurizer.spec, sys; sys.exit(bool({'torch', 'librosa', 'scipy'} & set(sys.modules)))"
+@pytest.mark.parametrize("module", ["featurizer.spec", "featurizer.featurizer", "featurizer.tables"])
+def test_what_a_cpu_needs_is_imported_without_torch_or_librosa(module: str) -> None:
+    program = f"import {module}, sys; sys.exit(bool({{'torch', 'librosa', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
