@@ -1,7 +1,7 @@
 """Turns one window into features by plain librosa calls: the oracle that every back end must agree with.
 
 This is the recipe behind the published GTZAN tables, run by librosa 0.11. It is slow (about 150 ms a
-window) and is never used to label music. It is the only file that imports librosa.
+window) and is never used to label music.
 """
 
 from __future__ import annotations
