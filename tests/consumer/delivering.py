@@ -11,7 +11,7 @@ from consumer.loop.transactional import TransactionalDelivery
 from consumer.memory_broker import Moment, Request
 from consumer.memory_broker.requests import timed_out
 from consumer.ports import BrokerError, RebalanceListener
-from tests.consumer.bench import Bench
+from tests.consumer.loop_bench import Bench
 from tests.consumer.records import outcome_at, settings_with
 
 UPLOADS = TopicPartition("track-uploads", 0)

@@ -17,8 +17,8 @@ from consumer.events import GenreProbability
 from consumer.jobs import InputRecord, TopicPartition
 from consumer.loop.adapters import Announcement, Upload
 from modelzoo.errors import ModelError
-from tests.consumer.bench import Bench
 from tests.consumer.engines import label_for
+from tests.consumer.loop_bench import Bench
 from tests.consumer.records import settings_with, upload_event
 
 UPLOADS = TopicPartition("track-uploads", 0)

@@ -15,7 +15,7 @@ from consumer.errors import (
 from consumer.jobs import TopicPartition
 from consumer.memory_broker import Moment, Request
 from consumer.ports import BrokerError
-from tests.consumer.bench import Bench
+from tests.consumer.loop_bench import Bench
 from tests.consumer.records import settings_with
 
 UPLOADS = TopicPartition("track-uploads", 0)

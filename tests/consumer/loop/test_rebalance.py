@@ -9,7 +9,7 @@ from consumer.jobs import TopicPartition
 from consumer.memory_broker import MemoryConsumer
 from consumer.ports import BrokerError, RebalanceListener
 from modelzoo.errors import ModelError
-from tests.consumer.bench import Bench
+from tests.consumer.loop_bench import Bench
 from tests.consumer.records import settings_with
 
 UPLOADS = TopicPartition("track-uploads", 0)
