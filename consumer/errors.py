@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar, Final
 
-from featurizer.errors import AudioError, DeviceUnavailableError, FeaturizerError
+from featurizer.errors import AudioError, DeviceUnavailableError, FeaturizerError, SetupError
 from modelzoo.errors import ModelError
 
 
@@ -199,6 +199,7 @@ DISPOSITIONS: Final[dict[type[BaseException], Disposition]] = {
     ConsumerError: Disposition.RETRY,
     FatalError: Disposition.FATAL,
     DeviceUnavailableError: Disposition.FATAL,
+    SetupError: Disposition.FATAL,
     FeaturizerError: Disposition.RETRY,
     ModelError: Disposition.FATAL,
 }
@@ -222,6 +223,8 @@ def exit_status(error: BaseException) -> int:
     """Give the process's exit status for a fatal error."""
     if isinstance(error, FatalError):
         return error.exit_status
+    if isinstance(error, SetupError):
+        return SettingsError.exit_status
     if isinstance(error, ModelError | DeviceUnavailableError):
         return MODEL_EXIT_STATUS
     return 1

@@ -69,3 +69,21 @@ class DeviceUnavailableError(FeaturizerError):
     """The device that was asked for is not on this machine."""
 
     reason: ClassVar[str] = "device_unavailable"
+
+
+class SetupError(FeaturizerError):
+    """What is installed, or an environment variable, does not allow what was asked for."""
+
+    reason: ClassVar[str] = "setup"
+
+
+class MissingExtraError(SetupError):
+    """A library is not installed; the message says which extra of this package brings it."""
+
+    reason: ClassVar[str] = "missing_extra"
+
+
+class KernelSettingError(SetupError):
+    """A setting of the CPU kernels names a level or a folder that cannot be used."""
+
+    reason: ClassVar[str] = "bad_kernel_setting"

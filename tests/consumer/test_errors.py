@@ -74,3 +74,5 @@ def test_fatal_causes_have_exit_statuses_of_their_own() -> None:
     assert statuses["broker_authorization"] == 5
     assert exit_status(modelzoo.errors.FingerprintMismatchError("x")) == 4
     assert exit_status(featurizer.errors.DeviceUnavailableError("x")) == 4
+    assert exit_status(featurizer.errors.MissingExtraError("x")) == 2
+    assert exit_status(featurizer.errors.KernelSettingError("x")) == 2
