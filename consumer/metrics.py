@@ -36,6 +36,8 @@ _COUNT_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 
 STAGES: Final = ("fetch", "decode", "wait", "featurize", "score", "publish", "end_to_end")
 """`wait` is time in queues and batches; `end_to_end` runs from `uploaded_at` to the committed label."""
+CPU_STAGES: Final = ("fetch", "decode", "featurize", "score")
+"""What a track cannot be labelled without; the rest of the CPU time of worker and children is overhead."""
 OUTCOMES: Final = ("labelled", "abstained", "retried", "dead_lettered", "skipped")
 
 
@@ -74,6 +76,14 @@ class Metrics:
         )
         for stage in STAGES:
             self.stage_seconds.labels(stage)
+        self.stage_cpu_seconds = Counter(
+            "genrestream_stage_cpu_seconds",
+            "CPU seconds that finished tracks took in a stage, on the CPU that did it.",
+            ["stage"],
+            registry=self.registry,
+        )
+        for stage in CPU_STAGES:
+            self.stage_cpu_seconds.labels(stage)
         self.batch_windows = Histogram(
             "genrestream_batch_windows",
             "Windows scored in one batch.",

@@ -46,10 +46,10 @@ class FetchingDecoder:
         AudioError
             As `TrackReader` says.
         """
-        started = time.monotonic()
+        started, cpu_started = time.monotonic(), time.process_time()
         self._on_retry = lambda cause: tell(Retried(task.number, cause))
         with self._fetcher.fetch(task.uri, deadline=started + task.fetch_seconds) as fetched:
-            decoding = time.monotonic()
+            decoding, cpu_decoding = time.monotonic(), time.process_time()
             tell(Fetched(task.number, decoding - started, fetched.size_bytes))
             report = self._decode(fetched.file, sink)
         return Finished(
@@ -60,6 +60,9 @@ class FetchingDecoder:
             warnings=tuple(str(warning) for warning in report.warnings),
             decode_seconds=max(time.monotonic() - decoding - sink.seconds, 0.0),
             featurize_seconds=sink.featurize_seconds,
+            fetch_cpu_seconds=cpu_decoding - cpu_started,
+            decode_cpu_seconds=max(time.process_time() - cpu_decoding - sink.cpu_seconds, 0.0),
+            featurize_cpu_seconds=sink.cpu_seconds,
         )
 
     def _decode(self, file: BinaryIO, sink: WindowSink) -> AudioReport:

@@ -81,7 +81,10 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the child: all windows of the track were sent; `sample_rate` is the source's, in Hz."""
+    """From the child: all windows of the track were sent; `sample_rate` is the source's, in Hz.
+
+    Beside the seconds on the clock stand those of CPU time, which do not grow while others use the cores.
+    """
 
     number: int
     duration_seconds: float
@@ -90,6 +93,9 @@ class Finished:
     warnings: tuple[str, ...]
     decode_seconds: float
     featurize_seconds: float
+    fetch_cpu_seconds: float = 0.0
+    decode_cpu_seconds: float = 0.0
+    featurize_cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

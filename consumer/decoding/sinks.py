@@ -27,9 +27,12 @@ class WindowSink(Protocol):
     ----------
     seconds : float
         Spent in `put` for this track: featurizing, or waiting for the parent. It is not decoding time.
+    cpu_seconds : float
+        CPU time that this process spent on featurizing this track.
     """
 
     seconds: float
+    cpu_seconds: float
 
     @property
     def featurize_seconds(self) -> float:
@@ -56,6 +59,7 @@ class FeatureSink:
         self._featurize = featurize
         self._number = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     @property
     def featurize_seconds(self) -> float:
@@ -66,12 +70,14 @@ class FeatureSink:
         """Begin with the windows of a track."""
         self._number = number
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     def put(self, windows: NDArray[np.float32]) -> None:
         """Featurize the next windows and send the vectors."""
-        started = time.monotonic()
+        started, cpu_started = time.monotonic(), time.process_time()
         features = np.ascontiguousarray(self._featurize(windows), dtype=np.float32)
         self.seconds += time.monotonic() - started
+        self.cpu_seconds += time.process_time() - cpu_started
         self._link.send(Features(self._number, features.tobytes(), len(features)))
 
 
@@ -84,6 +90,7 @@ class SharingSink:
         self._free = list(range(shared.shape.slabs))
         self._number = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     @property
     def featurize_seconds(self) -> float:
@@ -94,6 +101,7 @@ class SharingSink:
         """Begin with the windows of a track; the parent may still read slabs of the one before."""
         self._number = number
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     def put(self, windows: NDArray[np.float32]) -> None:
         """Copy the next windows into free slabs; blocks until the parent has given enough of them back."""

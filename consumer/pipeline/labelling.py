@@ -131,6 +131,7 @@ class Labelling:
             case Finished():
                 track.finish(event)
                 self._observe("decode", event.decode_seconds)
+                self._count_cpu(event)
                 self._metrics.audio_seconds.inc(event.duration_seconds)
                 self._advance(event.number, track)
             case Failed():
@@ -208,6 +209,12 @@ class Labelling:
             _log.error("unexpected error", track_id=track.job.event.track_id, exc_info=error)
             error = UnexpectedError(f"{type(error).__name__}: {error}")
         self._completions.append(Completion(track.job.ticket, error))
+
+    def _count_cpu(self, finished: Finished) -> None:
+        count_of = self._metrics.stage_cpu_seconds.labels
+        count_of("fetch").inc(finished.fetch_cpu_seconds)
+        count_of("decode").inc(finished.decode_cpu_seconds)
+        count_of("featurize").inc(finished.featurize_cpu_seconds)
 
     def _observe(self, stage: str, seconds: float) -> None:
         self._metrics.stage_seconds.labels(stage).observe(seconds)

@@ -96,7 +96,7 @@ class BatchScorer(Generic[K]):
         return scored
 
     def _score(self, scorer: ScorerPort, requests: list[_Request[K]]) -> list[Scored[K]]:
-        started = self._clock()
+        started, cpu_started = self._clock(), time.thread_time()
         lengths = [len(request.features) for request in requests]
         try:
             probabilities = scorer(np.concatenate([request.features for request in requests]))
@@ -107,6 +107,7 @@ class BatchScorer(Generic[K]):
                 return [Scored(requests[0].key, exc, self._clock() - started)]
             return [scored for request in requests for scored in self._score(scorer, [request])]
         seconds = self._clock() - started
+        self._metrics.stage_cpu_seconds.labels("score").inc(time.thread_time() - cpu_started)
         self._metrics.windows.inc(sum(lengths))
         self._metrics.batch_windows.observe(sum(lengths))
         self._metrics.batch_tracks.observe(len(requests))

@@ -23,6 +23,7 @@ class Basket:
     def __init__(self) -> None:
         self.windows: list[NDArray[np.float32]] = []
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
 
     @property
     def featurize_seconds(self) -> float:
@@ -56,6 +57,8 @@ def test_all_windows_arrive_in_order_with_the_report(tmp_path: Path) -> None:
     assert finished.duration_seconds == pytest.approx(61.0)
     assert finished.sample_rate == 22_050
     assert finished.featurize_seconds == pytest.approx(0.2)
+    assert finished.decode_cpu_seconds > 0
+    assert finished.fetch_cpu_seconds >= 0
 
 
 @pytest.mark.parametrize(

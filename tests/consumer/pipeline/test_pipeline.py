@@ -156,6 +156,7 @@ def test_the_machines_work_is_counted(pipeline: Pipeline, metrics: Metrics) -> N
     assert {
         stage: value("stage_seconds_count", stage=stage) - counts[stage] for stage in stages
     } == dict.fromkeys(stages, 1.0)
+    assert value("stage_cpu_seconds_total", stage="score") > 0
     assert value("decoders") == 2
     label_all(pipeline, [job("retried:", 0)])
     assert value("fetch_retries_total", reason="timeout") - retries == 1
