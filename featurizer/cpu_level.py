@@ -33,7 +33,7 @@ class CpuLevel:
     llvm_cpu, llvm_features : str or None
         LLVM's name of the processor and its features; null means this very CPU.
     vector_bits : int
-        Width of the widest vector register that kernels may count on; 0 where LLVM decides.
+        Width of the widest vector register that kernels may count on.
     """
 
     name: str
@@ -95,7 +95,8 @@ def machine_levels(*, machine: str | None = None, cpu_facts: Path = _CPU_FACTS) 
 def native_level(*, cpu_facts: Path = _CPU_FACTS) -> CpuLevel:
     """Give the level of this very CPU."""
     facts = _fact("model name", cpu_facts) + _fact("flags", cpu_facts) + platform.machine()
-    return CpuLevel(f"{NATIVE}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}", None, None, 0)
+    bits = max((level.vector_bits for level in machine_levels(cpu_facts=cpu_facts).values()), default=128)
+    return CpuLevel(f"{NATIVE}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}", None, None, bits)
 
 
 def _fact(name: str, cpu_facts: Path) -> str:
