@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import torch
 
 from featurizer.spec import FeatureSpec
 from featurizer.tables import hann, overlap_gain
+
+Precision = Literal["double", "single"]
+DTYPE: Final = {"double": torch.float64, "single": torch.float32}
 
 
 class Stft:
@@ -13,7 +18,7 @@ class Stft:
 
     librosa 0.11 (``librosa.stft``, ``librosa.istft``) pads with zeros, transforms in double precision and
     rounds the result to single. A transform in single precision agrees with it on music, but on pure tones
-    and constant signals its rounding noise reaches the features; so this one transforms in double, too.
+    and constant signals its rounding noise reaches the features.
 
     Parameters
     ----------
@@ -21,12 +26,14 @@ class Stft:
         Gives ``n_fft``, ``hop_length`` and the window's length.
     device : torch.device
         Where the constants live.
+    precision : {"double", "single"}
+        Of the forward transform.
     """
 
-    def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
+    def __init__(self, spec: FeatureSpec, *, device: torch.device, precision: Precision = "double") -> None:
         self._spec = spec
         taper = torch.from_numpy(hann(spec.n_fft))
-        self._taper = taper.to(device)
+        self._taper = taper.to(device=device, dtype=DTYPE[precision])
         # The inverse tapers again and divides by the sum of the squared tapers over each sample.
         self._synthesis_taper = taper.float().to(device)
         self._gain = torch.from_numpy(overlap_gain(spec)).to(device)
@@ -38,11 +45,20 @@ class Stft:
         -------
         torch.Tensor, shape [batch, n_frames, n_fft / 2 + 1], complex64
         """
+        return self.transform(windows).to(torch.complex64)
+
+    def transform(self, windows: torch.Tensor) -> torch.Tensor:
+        """Transform samples, shape [batch, window_samples], float32, without rounding the result.
+
+        Returns
+        -------
+        torch.Tensor, shape [batch, n_frames, n_fft / 2 + 1], complex128 in double precision, else complex64
+        """
         half = self._spec.n_fft // 2
         padded = torch.nn.functional.pad(windows, (half, half))
         frames = padded.unfold(1, self._spec.n_fft, self._spec.hop_length)
         spectrogram: torch.Tensor = torch.fft.rfft(frames * self._taper)
-        return spectrogram.to(torch.complex64)
+        return spectrogram
 
     def inverse(self, spectrogram: torch.Tensor) -> torch.Tensor:
         """Give the samples of a spectrogram, shape [batch, n_frames, n_fft / 2 + 1], complex64.
@@ -51,11 +67,24 @@ class Stft:
         -------
         torch.Tensor, shape [batch, window_samples], float32
         """
-        frames = torch.fft.irfft(spectrogram, n=self._spec.n_fft) * self._synthesis_taper
-        samples: torch.Tensor = self._overlap_add(frames) * self._gain
+        return self.overlap_add(self.inverse_frames(spectrogram))
+
+    def inverse_frames(self, spectrogram: torch.Tensor) -> torch.Tensor:
+        """Give the frames [batch, n_frames, n_fft], float32, of a spectrogram, not tapered yet."""
+        frames: torch.Tensor = torch.fft.irfft(spectrogram, n=self._spec.n_fft)
+        return frames
+
+    def overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
+        """Taper frames [batch, n_frames, n_fft], add them at their places and undo the tapers' gain.
+
+        Returns
+        -------
+        torch.Tensor, shape [batch, window_samples], float32
+        """
+        samples: torch.Tensor = self._add_in_place(frames * self._synthesis_taper) * self._gain
         return samples
 
-    def _overlap_add(self, frames: torch.Tensor) -> torch.Tensor:
+    def _add_in_place(self, frames: torch.Tensor) -> torch.Tensor:
         """Add frames [batch, n_frames, n_fft] at their places; cut to [batch, window_samples]."""
         batch, n_frames, n_fft = frames.shape
         hop = self._spec.hop_length

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from featurizer.gpu.chroma import Chroma
+from featurizer.gpu.pitch_table import pitch_limits, pitch_table
 from featurizer.gpu.rounding import magnitude
 from featurizer.gpu.stft import Stft
-from featurizer.gpu.tuning import TuningEstimator
+from featurizer.gpu.tuning import TuningEstimator, median_height
 from featurizer.spec import GTZAN57
 from featurizer.tables import tuning_edges
 from tests.featurizer.oracle import librosa
@@ -42,12 +43,36 @@ def test_a_chord_off_by_a_part_of_a_semitone_has_that_tuning(deviation: float) -
     assert tuning(chord(deviation=deviation))[0] == pytest.approx(deviation, abs=0.04)
 
 
+def test_a_pitchs_bin_is_numpys_to_the_last_place() -> None:
+    """Around every edge and in between: numpy's own logarithm, floor and histogram are the oracle."""
+    lowest, highest = pitch_limits(GTZAN57)
+    edges = pitch_table(GTZAN57).edges.view(np.int32)
+    around = (edges[:, None] + np.arange(-40, 41, dtype=np.int32)).view(np.float32).ravel()
+    between = np.random.default_rng(0).uniform(lowest, highest, 100_000).astype(np.float32)
+    pitch = np.concatenate([around[(around >= lowest) & (around <= highest)], between])
+    deviation = np.mod(12 * np.log2(pitch / np.float32(27.5)), 1.0)
+    deviation[deviation >= 0.5] -= 1.0
+    expected = np.searchsorted(tuning_edges(), deviation.astype(np.float64), side="right") - 1
+    np.testing.assert_array_equal(TUNING.tuning_bin(torch.from_numpy(pitch)).numpy(), expected)
+
+
 def test_a_deviation_on_an_edge_belongs_to_the_bin_above_it() -> None:
-    deviations = np.array([-0.5, -0.25, -1e-7, 0.0, 0.25, 0.49999997], dtype=np.float32)
-    bins = TUNING.histogram_bin(torch.from_numpy(deviations))
-    assert bins.tolist() == [0, 25, 49, 50, 75, 99]
-    counts, _ = np.histogram(deviations, tuning_edges())
-    assert counts.nonzero()[0].tolist() == bins.tolist()
+    # 220 Hz is three octaves above A0; a power of two is exact in any logarithm.
+    on, below = torch.tensor([220.0]), torch.tensor([float(np.nextafter(np.float32(220), np.float32(0)))])
+    assert TUNING.tuning_bin(on).item() == 50
+    assert TUNING.tuning_bin(below).item() in (49, 50)
+    assert TUNING.tuning_bin(torch.tensor([219.99])).item() == 49
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 101, 1_000])
+def test_the_threshold_is_numpys_median_of_the_peaks(n: int) -> None:
+    heights = np.full((2, 1_200), np.nan, dtype=np.float32)
+    rng = np.random.default_rng(n)
+    heights[0, rng.permutation(1_200)[:n]] = rng.lognormal(0, 3, n)
+    heights[1, :n] = rng.integers(1, 4, n)
+    threshold = median_height(torch.from_numpy(heights)).numpy()
+    expected = [np.median(row[np.isfinite(row)]) if n else np.float32(np.nan) for row in heights]
+    np.testing.assert_array_equal(threshold, np.array(expected, dtype=np.float32))
 
 
 def test_each_window_has_its_own_tuning() -> None:
