@@ -9,13 +9,27 @@ export PYTHONDONTWRITEBYTECODE =
 AUDIO ?=
 ARGS ?=
 
+# Without any of these files no CUDA device can be there, and PyTorch's gigabytes would lie idle.
+DRIVER := $(firstword $(wildcard /dev/nvidiactl /proc/driver/nvidia/version /dev/dxg))
+EXTRA ?= gpu
+# Where the developer tools are they stay: they bring both back ends.
+WANTED := $(if $(wildcard .venv/.installed-dev),dev,$(EXTRA))
+WHY := $(if $(DRIVER),$(DRIVER) is there,no NVIDIA driver here)
+STAMP := .venv/.installed-$(WANTED)
+# onnxruntime and onnxruntime-gpu are one package under two names, and each overwrites the other's files.
+RIVAL = $(if $(filter cpu,$1),onnxruntime-gpu,$(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),onnxruntime,onnxruntime-gpu))
+install = if $(BIN)/uv pip show --quiet --python $(BIN)/python $(call RIVAL,$1) 2>/dev/null; then \
+	$(BIN)/uv pip uninstall --quiet --python $(BIN)/python onnxruntime onnxruntime-gpu; fi; \
+	rm -f .venv/.installed-*; $(UV) --editable '.[$1]' && touch .venv/.installed-$1
+
 .PHONY: help demo test test-fast check format kafka clean
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.installed  ## Label music end to end without a broker: AUDIO="files or folders", ARGS="--interval 2"
+demo: $(STAMP)  ## Label music end to end without a broker: AUDIO="files or folders", ARGS="--interval 2", EXTRA=cpu|gpu
+	@echo "genrestream[$(WANTED)]: $(WHY)" >&2
 	@$(BIN)/genrestream demo $(ARGS) $(AUDIO)
 
 test: .venv/.installed-dev  ## Run every test (a real Apache Kafka is started where Java 17 and Maven are found)
@@ -33,7 +47,7 @@ check: .venv/.installed-dev  ## Format, lint, types, import contracts
 format: .venv/.installed-dev  ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-kafka: .venv/.installed  ## Run a real single-node Apache Kafka on loopback in the foreground (Java 17, Maven)
+kafka: $(STAMP)  ## Run a real single-node Apache Kafka on loopback in the foreground (Java 17, Maven)
 	@$(BIN)/python -m deploy.local_kafka $(ARGS)
 
 clean:  ## Remove the environment and every cache
@@ -45,12 +59,14 @@ clean:  ## Remove the environment and every cache
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 
-.venv/.installed: pyproject.toml constraints.txt | .venv/bin/uv
-	@echo "Installing (PyTorch with CUDA is about 3 GB to fetch; once) ..." >&2
-	@$(UV) --editable .
-	@touch $@
+.venv/.installed-cpu: pyproject.toml constraints.txt | .venv/bin/uv
+	@echo "Installing genrestream[cpu]: $(WHY) (once; a minute at most) ..." >&2
+	@$(call install,cpu)
+
+.venv/.installed-gpu: pyproject.toml constraints.txt | .venv/bin/uv
+	@echo "Installing genrestream[gpu]: $(WHY) (PyTorch with CUDA is about 3 GB to fetch; once) ..." >&2
+	@$(call install,gpu)
 
 .venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/uv
-	@echo "Installing with the developer tools (once) ..." >&2
-	@$(UV) --editable '.[dev]'
-	@touch $@ .venv/.installed
+	@echo "Installing genrestream[dev], both back ends and the tools (about 3 GB to fetch; once) ..." >&2
+	@$(call install,dev)

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (REPOSITORY / ".venv/.installed").exists(), reason="make targets need what `make test` installs"
+        not (REPOSITORY / ".venv/.installed-dev").exists(), reason="make targets need what `make test` installs"
     ),
 ]
 
