@@ -26,7 +26,8 @@ pytestmark = [
     pytest.mark.broker,
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (REPOSITORY / ".venv/.installed-dev").exists(), reason="make targets need what `make test` installs"
+        not (REPOSITORY / ".venv/.installed-dev").exists(),
+        reason="make targets need what `make test` installs",
     ),
 ]
 
