@@ -1,0 +1,147 @@
+"""Turns a step on vectors into a loop over the rows of a spectrum whose running values stay in registers.
+
+Rows are bins (or bands) and lanes are frames. The compiler vectorises such loops along the lanes, too, but it
+keeps the running values in memory: three accesses for one multiplication. Written as a vector program, a
+running value leaves its register once, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from featurizer.cpu.vector_ir import Emitter, Memory, Value, vector_operation
+
+Step = Callable[[Emitter, Value, Sequence[Value], Sequence[Value], Sequence[Value]], Sequence[Value]]
+"""Takes a row's values, its column numbers, the constants and the running values; gives the next ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldShape:
+    """How much a fold holds in registers.
+
+    Attributes
+    ----------
+    n_columns : int
+        Numbers of a row that are the same in all lanes, as a filter's weight is.
+    n_constants : int
+        Vectors that are the same in all rows.
+    n_states : int
+        Running values, which begin at 0.
+    n_vectors : int
+        Vectors side by side in one run over the rows. What is left over is done one by one.
+    """
+
+    n_columns: int
+    n_constants: int
+    n_states: int
+    n_vectors: int
+
+
+class _Operands(NamedTuple):
+    rows: Memory
+    columns: Memory
+    constants: Memory
+    states: Memory
+    lanes: Value
+    first: Value
+    end: Value
+    column_start: Value
+    column_pitch: Value
+    state_row: Value
+
+
+def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
+    """Compile a step into a loop over rows, for use inside kernels.
+
+    Parameters
+    ----------
+    step : callable
+        What one row does to the running values.
+    shape : FoldShape
+
+    Returns
+    -------
+    callable
+        ``folded(width, rows, columns, constants, states, lanes, first, end, column_start, column_pitch,
+        state_row)``. `rows`, `constants` and `states` are float32 matrices of `lanes` columns, a multiple
+        of the width. Rows `first` to ``end - 1`` are read. The first of them finds its column numbers at
+        element `column_start` of `columns`, the next one `column_pitch` further. The last running values go
+        to the rows of `states` from `state_row` on. Nothing is checked.
+    """
+
+    def folded(  # noqa: PLR0913, PLR0917  # a vector program takes arrays and numbers, no structures
+        e: Emitter,
+        rows: Memory,
+        columns: Memory,
+        constants: Memory,
+        states: Memory,
+        lanes: Value,
+        first: Value,
+        end: Value,
+        column_start: Value,
+        column_pitch: Value,
+        state_row: Value,
+    ) -> None:
+        operands = _Operands(
+            rows, columns, constants, states, lanes, first, end, column_start, column_pitch, state_row
+        )
+        builder = e.builder
+        wide = e.index(shape.n_vectors * e.width)
+        n_wide = builder.udiv(lanes, wide)
+        with cgutils.for_range(builder, n_wide) as tile:
+            _emit_tile(e, step, shape, operands, builder.mul(tile.index, wide))
+        done = builder.mul(n_wide, wide)
+        n_left = builder.udiv(builder.sub(lanes, done), e.index(e.width))
+        single = FoldShape(
+            n_columns=shape.n_columns,
+            n_constants=shape.n_constants,
+            n_states=shape.n_states,
+            n_vectors=1,
+        )
+        with cgutils.for_range(builder, n_left) as tile:
+            lane = builder.add(done, builder.mul(tile.index, e.index(e.width)))
+            _emit_tile(e, step, single, operands, lane)
+
+    return vector_operation(folded)
+
+
+def _emit_tile(e: Emitter, step: Step, shape: FoldShape, operands: _Operands, lane: Value) -> None:
+    """Emit the loop over the rows of a few vectors side by side."""
+    builder = e.builder
+    lanes = [e.offset(lane, vector * e.width) for vector in range(shape.n_vectors)]
+    pitch = operands.lanes
+    fixed = [
+        [e.load(operands.constants, e.at(place, pitch, row)) for row in range(shape.n_constants)]
+        for place in lanes
+    ]
+    zero = ir.Constant(ir.VectorType(operands.rows.element, e.width), None)
+    # Slots on the stack: LLVM makes registers of them.
+    slots = [[_slot(builder, zero) for _ in range(shape.n_states)] for _ in lanes]
+    with cgutils.for_range(builder, builder.sub(operands.end, operands.first)) as loop:
+        row_start = builder.mul(builder.add(operands.first, loop.index), pitch)
+        numbers_start = builder.add(operands.column_start, builder.mul(loop.index, operands.column_pitch))
+        numbers = [
+            e.broadcast(operands.columns, e.offset(numbers_start, number))
+            for number in range(shape.n_columns)
+        ]
+        for place, constants, group in zip(lanes, fixed, slots, strict=True):
+            row = e.load(operands.rows, builder.add(row_start, place))
+            after = step(e, row, numbers, constants, [builder.load(slot) for slot in group])
+            for slot, value in zip(group, after, strict=True):
+                builder.store(value, slot)
+    states_start = builder.mul(operands.state_row, pitch)
+    for place, group in zip(lanes, slots, strict=True):
+        for number, slot in enumerate(group):
+            start = e.at(builder.add(states_start, place), pitch, number)
+            e.store(builder.load(slot), operands.states, start)
+
+
+def _slot(builder: Value, initial: Value) -> Value:
+    slot = cgutils.alloca_once(builder, initial.type)
+    builder.store(initial, slot)
+    return slot

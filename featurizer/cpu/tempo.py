@@ -1,0 +1,269 @@
+"""Turns log-mel spectrograms into one tempo a window, as ``librosa.beat.beat_track`` estimates it.
+
+The mean over frames of the tempogram has a closed form. Its frame `n` is the autocorrelation of
+``x[n + m] w[m]`` times a gain ``g[n]``, with the onset strength `x` and the taper
+``w[m] = (1 - cos(t m)) / 2``. So the mean at a lag is the sum over `i` and ``j = i + lag`` of
+``x[i] x[j] K(i, j)``, where `K` is the sum over frames of ``g[n] w[i - n] w[j - n]``. Multiplied out, `K`
+holds sums over `n` of `g` times 1, ``exp(-1j t n)`` and ``exp(-2j t n)``, which are taken once for all lags.
+The rest is four correlations, in double precision, and no transform.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featurizer.cpu.compiling import fast_kernel, kernel
+from featurizer.cpu.onset import OnsetScratch, median_rise, onset_scratch
+from featurizer.spec import FeatureSpec
+from featurizer.tables import EMPHASIS, FLOAT64_TINY, tempo_tables
+
+_N_SUMS = 5
+
+
+class TempoEstimateTables(NamedTuple):
+    """Constants of `tempo`.
+
+    Attributes
+    ----------
+    n_frames, n_lags, delay : int
+        Of `featurizer.tables.TempoTables`.
+    first_lag : int
+        The first lag that is not ruled out.
+    bpm : numpy.ndarray, shape [n_lags], float64, beats a minute
+        Tempo of each lag.
+    prior : numpy.ndarray, shape [n_lags], float64, in [0, 1]
+        Prior of each lag, not a logarithm.
+    taper : numpy.ndarray, shape [n_lags], float64
+        Square of a frame's taper, last sample first.
+    fade : numpy.ndarray, shape [n_lags // 2], float64
+        The envelope fades along it after its last frame.
+    cosine, sine : numpy.ndarray, shape [2 n_lags + n_frames], float64
+        Of ``2 pi k / n_lags``.
+    column : int
+        Where the tempo goes.
+    """
+
+    n_frames: int
+    n_lags: int
+    delay: int
+    first_lag: int
+    bpm: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    taper: NDArray[np.float64]
+    fade: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+    sine: NDArray[np.float64]
+    column: int
+
+
+class TempoScratch(NamedTuple):
+    """Working memory of `tempo`.
+
+    Attributes
+    ----------
+    onset : OnsetScratch
+        Of `featurizer.cpu.onset`.
+    strength : numpy.ndarray, shape [n_frames], float32, dB
+        Onset strength.
+    padded : numpy.ndarray, shape [3, n_padded], float64
+        The padded onset strength, last sample first, then times the cosine and times the sine of its place.
+    energy : numpy.ndarray, shape [n_frames], float64
+        Of each frame of the tempogram.
+    sums : numpy.ndarray, shape [5, n_frames + 1], float64
+        Sums from each frame to the last of the gain times 1, cosine, sine, and both of the double angle.
+    factors : numpy.ndarray, shape [4, n_padded], float64
+        What the four correlations multiply by.
+    correlation : numpy.ndarray, shape [2, n_lags], float64
+        The correlations that the lag scales, and the others; the mean autocorrelation in the end.
+    """
+
+    onset: OnsetScratch
+    strength: NDArray[np.float32]
+    padded: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+
+
+def tempo_estimate_tables(spec: FeatureSpec) -> TempoEstimateTables:
+    """Build the constants from the frame rate and the prior's centre.
+
+    Raises
+    ------
+    ValueError
+        If the window is longer than half the longest lag: then a tempogram frame may miss all onsets but
+        for the taper's ends, and the closed form loses its accuracy.
+    """
+    tables = tempo_tables(spec)
+    if spec.n_frames > tables.n_lags // 2:
+        found = f"n_frames={spec.n_frames} n_lags={tables.n_lags}"
+        raise ValueError(f"the CPU back end takes windows up to half the longest lag (4 s): {found}")
+    angle = 2 * np.pi / tables.n_lags * np.arange(2 * tables.n_lags + spec.n_frames)
+    return TempoEstimateTables(
+        n_frames=spec.n_frames,
+        n_lags=tables.n_lags,
+        delay=tables.delay,
+        first_lag=int(np.flatnonzero(np.isfinite(tables.log_prior))[0]),
+        bpm=tables.bpm,
+        prior=np.exp(tables.log_prior),
+        taper=(tables.taper**2)[::-1].copy(),
+        fade=tables.fade,
+        cosine=np.cos(angle),
+        sine=np.sin(angle),
+        column=spec.feature_names.index("tempo"),
+    )
+
+
+def tempo_scratch(spec: FeatureSpec) -> TempoScratch:
+    """Allocate the working memory."""
+    tables = tempo_tables(spec)
+    n_padded = spec.n_frames + 2 * (tables.n_lags // 2)
+    return TempoScratch(
+        onset=onset_scratch(spec),
+        strength=np.zeros(spec.n_frames, dtype=np.float32),
+        padded=np.zeros((3, n_padded)),
+        energy=np.zeros(spec.n_frames),
+        sums=np.zeros((_N_SUMS, spec.n_frames + 1)),
+        factors=np.zeros((4, n_padded)),
+        correlation=np.zeros((2, tables.n_lags)),
+    )
+
+
+@kernel
+def tempo(
+    decibels: NDArray[np.float32],
+    tables: TempoEstimateTables,
+    scratch: TempoScratch,
+    features: NDArray[np.float64],
+) -> None:
+    """Write the tempo in beats a minute, 0 where nothing ever gets louder.
+
+    Parameters
+    ----------
+    decibels : numpy.ndarray, shape [n_mels, lanes], float32, dB
+        ``MelScratch.decibels`` after `featurizer.cpu.mel.log_mel`.
+    tables : TempoEstimateTables
+    scratch : TempoScratch
+    features : numpy.ndarray, shape [width], float64
+        Gets one value.
+    """
+    median_rise(decibels, scratch.onset, scratch.strength, tables.delay)
+    features[tables.column] = strongest_tempo(tables, scratch)
+
+
+@kernel
+def strongest_tempo(tables: TempoEstimateTables, scratch: TempoScratch) -> float:
+    """Give the tempo of ``scratch.strength``: the lag with the greatest product of score and prior."""
+    if not scratch.strength.any():
+        return 0.0
+    mean_autocorrelation(tables, scratch)
+    correlation = scratch.correlation[0]
+    best, best_lag = -1.0, 0
+    for lag in range(tables.first_lag, tables.n_lags):
+        # librosa compares log1p(1e6 c) + log(prior): the same order without logarithms.
+        score = (1.0 + EMPHASIS * correlation[lag]) * tables.prior[lag]
+        if score > best:
+            best, best_lag = score, lag
+    return float(tables.bpm[best_lag])
+
+
+@kernel
+def mean_autocorrelation(tables: TempoEstimateTables, scratch: TempoScratch) -> None:
+    """Leave the mean over time of ``librosa.feature.tempogram`` of ``scratch.strength`` in the scratch.
+
+    ``scratch.correlation[0]``, shape [n_lags], float64, in [0, 1], holds it from ``first_lag`` on.
+    """
+    first = _pad(tables, scratch)
+    _frame_energy(tables, scratch, first)
+    _sum_gains(tables, scratch)
+    _multiply_out(tables, scratch, first)
+    _correlate(tables, scratch, first)
+
+
+@kernel
+def _pad(tables: TempoEstimateTables, scratch: TempoScratch) -> int:
+    """Fill ``scratch.padded``; give the place of the first onset strength that may not be 0."""
+    half = tables.n_lags // 2
+    n_frames = tables.n_frames
+    backward = scratch.padded[0]
+    last = len(backward) - 1
+    backward[:] = 0.0
+    for frame in range(n_frames):
+        backward[last - half - frame] = scratch.strength[frame]
+    # The first strengths are 0, so nothing fades in. The fade is rounded as numpy.pad rounds it.
+    end = np.float64(scratch.strength[n_frames - 1])
+    for step in range(half):
+        backward[last - half - n_frames - step] = np.float32(end * tables.fade[step])
+    for place in range(len(backward)):
+        scratch.padded[1, last - place] = backward[last - place] * tables.cosine[place]
+        scratch.padded[2, last - place] = backward[last - place] * tables.sine[place]
+    return half + tables.delay
+
+
+@fast_kernel
+def _frame_energy(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
+    """Add up the squares of each tapered frame: frame `n` covers places ``n`` to ``n + n_lags - 1``."""
+    energy = scratch.energy
+    last = scratch.padded.shape[1] - 1
+    energy[:] = 0.0
+    for place in range(first, last + 1):
+        square = scratch.padded[0, last - place] * scratch.padded[0, last - place]
+        start = max(0, place - tables.n_lags + 1)
+        # taper[n_lags - 1 - (place - n)] is what lies over the place in frame n.
+        offset = tables.n_lags - 1 - place
+        for frame in range(start, tables.n_frames):
+            energy[frame] += square * tables.taper[offset + frame]
+
+
+@kernel
+def _sum_gains(tables: TempoEstimateTables, scratch: TempoScratch) -> None:
+    sums, n_frames = scratch.sums, tables.n_frames
+    sums[:, n_frames] = 0.0
+    for frame in range(n_frames - 1, -1, -1):
+        energy = scratch.energy[frame]
+        gain = 1.0 / (n_frames * energy) if energy >= FLOAT64_TINY else 0.0
+        sums[0, frame] = sums[0, frame + 1] + gain
+        sums[1, frame] = sums[1, frame + 1] + gain * tables.cosine[frame]
+        sums[2, frame] = sums[2, frame + 1] + gain * tables.sine[frame]
+        sums[3, frame] = sums[3, frame + 1] + gain * tables.cosine[2 * frame]
+        sums[4, frame] = sums[4, frame + 1] + gain * tables.sine[2 * frame]
+
+
+@kernel
+def _multiply_out(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
+    """Prepare what the later place `j` contributes: the frames that hold both places begin by it alone."""
+    factors = scratch.factors
+    last = scratch.padded.shape[1] - 1
+    for place in range(first, last + 1):
+        frame = max(0, place - tables.n_lags + 1)
+        s0, c1, s1 = scratch.sums[0, frame], scratch.sums[1, frame], scratch.sums[2, frame]
+        c2, s2 = scratch.sums[3, frame], scratch.sums[4, frame]
+        cosine, sine = tables.cosine[place], tables.sine[place]
+        strength = 0.25 * scratch.padded[0, last - place]
+        factors[0, place] = strength * s0
+        factors[1, place] = -strength * (cosine * c1 + sine * s1)
+        factors[2, place] = strength * (0.5 * (cosine * c2 + sine * s2) - c1)
+        factors[3, place] = strength * (0.5 * (cosine * s2 - sine * c2) - s1)
+
+
+@fast_kernel
+def _correlate(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
+    last = scratch.padded.shape[1] - 1
+    scaled, rest = scratch.correlation[0], scratch.correlation[1]
+    plain, cosine, sine = scratch.padded[0], scratch.padded[1], scratch.padded[2]
+    scaled[:] = 0.0
+    rest[:] = 0.0
+    for place in range(first + tables.first_lag, last + 1):
+        f0, f1 = scratch.factors[0, place], scratch.factors[1, place]
+        f2, f3 = scratch.factors[2, place], scratch.factors[3, place]
+        # The earlier place, place - lag, stands at last - place + lag in the reversed rows.
+        offset = last - place
+        for lag in range(tables.first_lag, min(place - first + 1, tables.n_lags)):
+            scaled[lag] += f0 * plain[offset + lag]
+            rest[lag] += f1 * plain[offset + lag] + f2 * cosine[offset + lag] + f3 * sine[offset + lag]
+    for lag in range(tables.first_lag, tables.n_lags):
+        scaled[lag] = max((1.0 + 0.5 * tables.cosine[lag]) * scaled[lag] + rest[lag], 0.0)

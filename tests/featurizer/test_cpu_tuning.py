@@ -1,0 +1,48 @@
+"""Checks the tuning in machine code against the torch stage, and its map of pitches against numpy's bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from featurizer.cpu.tuning import histogram_bins, tuning_index, tuning_scratch, tuning_tables
+from featurizer.gpu.tuning import TuningEstimator
+from featurizer.spec import GTZAN57
+from tests.featurizer.cpu_windows import DEVICE, WINDOWS, lanes_of, oracle_magnitude
+from tests.featurizer.signals import BIN_HZ
+
+TABLES = tuning_tables(GTZAN57)
+SCRATCH = tuning_scratch(GTZAN57)
+ORACLE = TuningEstimator(GTZAN57, device=DEVICE)
+
+
+def tuning(magnitude: np.ndarray) -> int:
+    return int(tuning_index(magnitude, magnitude.max(axis=0), TABLES, SCRATCH))
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_the_tuning_equals_the_torch_stages(name: str) -> None:
+    spectrum = oracle_magnitude(name)
+    assert tuning(lanes_of(spectrum)) == int(ORACLE(spectrum.square()))
+
+
+def test_random_spectra_with_many_peaks_have_the_torch_stages_tuning() -> None:
+    spectra = np.random.default_rng(0).uniform(0.5, 1, (20, GTZAN57.n_frames, 1_025)).astype(np.float32)
+    expected = ORACLE(torch.from_numpy(spectra).square()).tolist()
+    assert [tuning(lanes_of(spectrum[None])) for spectrum in spectra] == expected
+
+
+def test_the_bins_of_a_million_pitches_are_numpys() -> None:
+    low, high = (np.float32(hz).view(np.int32) for hz in (13 * BIN_HZ, 372 * BIN_HZ))
+    pitch = np.random.default_rng(0).integers(low, high, 1_000_000, dtype=np.int32).view(np.float32)
+    cell = (pitch.view(np.int32) >> 12) - TABLES.first_cell
+    bins = (TABLES.cell_bin[cell] + (pitch >= TABLES.cell_edge[cell])) % 100
+    np.testing.assert_array_equal(bins, histogram_bins(pitch, n_chroma=12))
+
+
+def test_no_cell_of_pitches_holds_two_edges() -> None:
+    """The bins at the ends of a cell are one apart at the most, or the map would leave one out."""
+    begin = np.arange(len(TABLES.cell_bin), dtype=np.int32) + TABLES.first_cell << 12
+    at_end = histogram_bins((begin + 4_095).view(np.float32), n_chroma=12)
+    assert set(((at_end - TABLES.cell_bin) % 100).tolist()) == {0, 1}
