@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from consumer.audio_files import Found, shown, upload_of
 from consumer.config import Settings
 from consumer.decoding.child import Setup
+from consumer.decoding.compiling import announce_compilation
 from consumer.decoding.decoder import Limits
 from consumer.decoding.events import Event, Failed, Vectors
 from consumer.decoding.messages import Finished, Task
@@ -93,6 +94,7 @@ class FeatureReader:
         self._ended: dict[int, Exception | None] = {}
 
     def __enter__(self) -> Self:
+        announce_compilation()
         self._pool.start()
         return self
 

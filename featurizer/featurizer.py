@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurizer.devices import cuda_devices
-from featurizer.errors import DeviceUnavailableError, InvalidSamplesError
+from featurizer.errors import DeviceUnavailableError, InvalidSamplesError, MissingExtraError
 from featurizer.spec import GTZAN57, FeatureSpec
 
 Device = Literal["cpu", "cuda"]
@@ -57,6 +57,8 @@ class Featurizer:
     ------
     DeviceUnavailableError
         If `device` is "cuda" and there is none.
+    MissingExtraError
+        If what the device needs is not installed.
     ValueError
         If `device` is unknown or no back end computes the feature set.
     """
@@ -148,21 +150,23 @@ def _resolve(device: str) -> Device:
         raise ValueError(f"unknown device: device={device!r}; use auto, cpu or cuda")
     if device == "cpu":
         return "cpu"
-    if cuda_devices() and _torch_has_cuda():
-        return "cuda"
-    if device == "cuda":
-        raise DeviceUnavailableError("no CUDA device on this machine: device='cuda'; use auto or cpu")
-    return "cpu"
-
-
-def _torch_has_cuda() -> bool:
-    """Say whether torch is installed and built for the driver that is there."""
+    if not cuda_devices():
+        if device == "cuda":
+            raise DeviceUnavailableError("no CUDA device on this machine: device='cuda'; use auto or cpu")
+        return "cpu"
     try:
         import torch  # noqa: PLC0415 - takes seconds, and a CPU does without
-    except ModuleNotFoundError:
-        _log.warning("a CUDA device is there, but torch is not: pip install 'genrestream[gpu]' to use it")
-        return False
-    return torch.cuda.is_available()
+    except ModuleNotFoundError as exc:
+        advice = "torch is not installed, without which the GPU lies idle: pip install 'genrestream[gpu]'"
+        if device == "cuda":
+            raise MissingExtraError(advice) from exc
+        _log.warning(advice)
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise DeviceUnavailableError("torch cannot use this machine's GPU: device='cuda'; use auto or cpu")
+    return "cpu"
 
 
 def _backend(device: Device, spec: FeatureSpec) -> Backend:

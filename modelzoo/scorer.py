@@ -9,12 +9,20 @@ import logging
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from featurizer.errors import MissingExtraError
 from modelzoo.errors import ArtifactCorruptError, ProviderUnavailableError
 from modelzoo.manifest import Manifest
 from modelzoo.registry import Artifact
+
+try:
+    import onnxruntime
+except ModuleNotFoundError as exc:
+    raise MissingExtraError(
+        "onnxruntime is not installed, without which no model runs: pip install 'genrestream[cpu]', "
+        "or 'genrestream[gpu]' for a GPU"
+    ) from exc
 
 Device = Literal["auto", "cpu", "cuda"]
 

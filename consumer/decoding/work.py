@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Protocol
 
 from consumer.config import FetchSettings
 from consumer.decoding.messages import Finished, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
-from featurizer.spec import FeatureSpec
+from featurizer.spec import GTZAN57, FeatureSpec
 
 DoTask = Callable[[Task, WindowSink, Tell], Finished]
 """Does one task."""
@@ -21,7 +22,8 @@ class Work(Protocol):
     Attributes
     ----------
     preload : tuple of str
-        Modules that the fork server imports, so that children share them and start at once.
+        Modules that the fork server imports, and functions `module:function` that it calls, so that children
+        share what these made and start at once.
     featurizer_preload : tuple of str
         The same, where children featurize.
     """
@@ -39,6 +41,20 @@ class Work(Protocol):
 
     def prepare(self) -> DoTask:
         """Build, in the child, the function that does one task."""
+
+
+@cache
+def _warm_featurizer(spec: FeatureSpec) -> Featurize:
+    from featurizer.featurizer import Featurizer  # noqa: PLC0415 - see FetchAndDecode
+
+    featurizer = Featurizer(device="cpu", spec=spec)
+    featurizer.warm_up()
+    return featurizer
+
+
+def warm_usual_featurizer() -> None:
+    """Build and warm up, before children are forked, the featurizer that all of them will use."""
+    _warm_featurizer(GTZAN57)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +79,11 @@ class FetchAndDecode:
     spec: FeatureSpec
 
     preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.fetch_and_decode",)
-    featurizer_preload: ClassVar[tuple[str, ...]] = ("featurizer.featurizer",)
+    featurizer_preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.work:warm_usual_featurizer",)
 
     def featurizer(self, spec: FeatureSpec) -> Featurize:
-        """Build and warm up the CPU's featurizer."""
-        from featurizer.featurizer import Featurizer  # noqa: PLC0415 - see the class
-
-        featurizer = Featurizer(device="cpu", spec=spec)
-        featurizer.warm_up()
-        return featurizer
+        """Give the CPU's featurizer, warm; the fork server has made the usual one for all children."""
+        return _warm_featurizer(spec)
 
     def prepare(self) -> DoTask:
         """Build the fetcher and give the function that does one task."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from consumer.config import Settings
 from consumer.decoding.child import Setup
+from consumer.decoding.compiling import announce_compilation
 from consumer.decoding.decoder import Limits
 from consumer.decoding.nursery import Household
 from consumer.decoding.pool import DecodingPool
@@ -77,8 +78,12 @@ def start_stages(
     ------
     DeviceUnavailableError
         The settings ask for a device that is not there.
+    SetupError
+        What this device needs is not installed.
     """
     featurizer = parts.featurizer or parent_featurizer(settings.worker.device, spec=GTZAN57)
+    if featurizer is None and parts.work is None:
+        announce_compilation()
     processes = settings.decode.processes or available_cores()
     household = Household(
         Setup(
