@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from consumer.cli.bench import bench
 from consumer.cli.check import check
 from consumer.cli.demo import demo
 from consumer.cli.features import features
@@ -49,6 +50,7 @@ app.command(rich_help_panel="The service")(watch)
 app.command(rich_help_panel="Operation")(check)
 app.add_typer(topics, name="topics", rich_help_panel="Operation")
 app.command(rich_help_panel="Operation")(schemas)
+app.add_typer(bench, name="bench", rich_help_panel="Operation")
 
 
 def _show_version(wanted: bool) -> None:
