@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 
 import av
-import numpy as np
 from av.container import InputContainer
-from numpy.typing import NDArray
 
+from featurizer.av_frames import is_readable, samples_of
 from featurizer.errors import AudioError, CorruptAudioError, NoAudioStreamError
-from featurizer.pcm import AudioInfo, PcmBlock, is_plausible
+from featurizer.pcm import AudioInfo, PcmBlock
 from featurizer.source import Source
 
 # Containers of audio and video only. Among FFmpeg's others are play lists (HLS, DASH, concat), which would
@@ -37,15 +38,15 @@ _BLOCK_FRAMES = 16_384
 # packets are more than a minute of any codec: no track goes on after such a hole.
 _MOST_REFUSED_IN_A_ROW = 5_000
 
-# Value of full scale for each of FFmpeg's integer formats; unsigned bytes lie around 128. PyAV has no arrays
-# of 64-bit integers.
-_FULL_SCALE: Mapping[str, float] = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31}
+# After a hole Ogg's demuxer fails once and goes on behind it; others fail at the same place for ever.
+_MOST_LOST_IN_A_ROW = 20
 
-# PyAV 17 looks for the null pointer after a frame's planes. With eight and more there is none: it reads
-# memory that is not the frame's, and the process dies.
-_PLANES_WITHOUT_END = 8
-
-_SAMPLE_FORMATS = (*_FULL_SCALE, "flt", "dbl")
+# Containers that say of each packet which sample it begins with, and the codecs that begin anew within a
+# quarter of a second (Opus: RFC 7845 asks for 0.08 s, and after 0.25 s 1.5e-5 of full scale is left; AAC: two
+# frames; ALAC: none). Others say milliseconds (Matroska, ASF), or nothing (ADTS). What libsndfile reads it
+# also seeks.
+_SEEKABLE: Mapping[str, tuple[str, ...]] = {"mov": ("aac", "alac"), "ogg": ("opus",)}
+_SETTLE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,12 @@ class AvDecoder:
         FFmpeg's name of the container.
     n_decoded, n_damaged : int
         Frames decoded and packets refused so far.
+    settle_seconds : float
+        How long before the samples that are wanted decoding must begin for them to be those of `blocks`.
+        AAC's noise substitution (PNS; FFmpeg's encoder uses it) draws other noise after a seek.
     """
+
+    settle_seconds = _SETTLE_SECONDS
 
     def __init__(self, container: InputContainer, stream: av.AudioStream) -> None:
         self._container = container
@@ -102,15 +108,63 @@ class AvDecoder:
             Float samples, integer formats divided by their full scale; never of two sample rates or channel
             counts in one block.
         """
-        gathering: _Gathering | None = None
+        yield from self._gather(self._frames())
+        self.ended_early = self.n_damaged > 0 or self._is_shorter_than_declared()
+
+    @property
+    def seekable_frames(self) -> int | None:
+        """Length in frames where `blocks_from` can begin at any.
+
+        Asking decodes a frame: `blocks` must not follow.
+        """
+        codecs = [_SEEKABLE[name] for name in self.container_format.split(",") if name in _SEEKABLE]
+        stream, sample_rate = self._stream, self.info.sample_rate
+        is_exact = sample_rate > 0 and stream.time_base == Fraction(1, sample_rate)
+        if not codecs or self.info.codec not in codecs[0] or not is_exact or stream.duration is None:
+            return None
+        first = next(self._frames(), None)
+        if first is None or first.pts != 0 or first.sample_rate != sample_rate:
+            return None
+        return stream.duration
+
+    def blocks_from(self, frame: int) -> Iterator[PcmBlock]:
+        """Decode from a frame on, as `blocks` does; ends where a packet is missing or misplaced."""
+        try:
+            self._container.seek(frame, stream=self._stream)
+        except av.FFmpegError:
+            return
+        frames = self._frames_in_step()
+        first = next(frames, None)
+        if first is None or first.pts is None or first.pts > frame:
+            return
+        skip = frame - first.pts
+        for block in self._gather(chain((first,), frames)):
+            if skip < len(block.samples):
+                yield PcmBlock(samples=block.samples[skip:], sample_rate=block.sample_rate)
+            skip = max(skip - len(block.samples), 0)
+
+    def _frames_in_step(self) -> Iterator[av.AudioFrame]:
+        """Give frames as long as each begins where the one before ends."""
+        due: int | None = None
+        n_damaged = self.n_damaged
         for frame in self._frames():
+            if frame.pts is None or due not in (None, frame.pts):
+                return
+            if self.n_damaged > n_damaged or frame.sample_rate != self.info.sample_rate:
+                return
+            due = frame.pts + frame.samples
+            yield frame
+
+    def _gather(self, frames: Iterator[av.AudioFrame]) -> Iterator[PcmBlock]:
+        gathering: _Gathering | None = None
+        for frame in frames:
             # The queue does not look at the number of channels, and would read beyond a frame of fewer.
             frame_format = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
             if gathering is not None and gathering.format != frame_format:
                 yield from self._drain(gathering)
                 gathering = None
             if gathering is None:
-                if not _is_readable(*frame_format):
+                if not is_readable(*frame_format):
                     self.n_damaged += 1
                     continue
                 gathering = _Gathering(frame_format, av.AudioFifo())
@@ -122,7 +176,6 @@ class AvDecoder:
                 yield from self._drain(gathering)
         if gathering is not None:
             yield from self._drain(gathering)
-        self.ended_early = self.n_damaged > 0 or self._is_shorter_than_declared()
 
     def close(self) -> None:
         """Free FFmpeg's handles."""
@@ -130,14 +183,15 @@ class AvDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)
-        refused_in_a_row = 0
-        while refused_in_a_row < _MOST_REFUSED_IN_A_ROW:
+        refused_in_a_row = lost_in_a_row = 0
+        while refused_in_a_row < _MOST_REFUSED_IN_A_ROW and lost_in_a_row < _MOST_LOST_IN_A_ROW:
             try:
                 packet = next(packets, None)
             except av.FFmpegError:
-                # The demuxer is lost and cannot be resumed.
                 self.n_damaged += 1
-                return
+                lost_in_a_row += 1
+                packets = self._container.demux(self._stream)
+                continue
             if packet is None:
                 return
             try:
@@ -146,7 +200,7 @@ class AvDecoder:
                 self.n_damaged += 1
                 refused_in_a_row += 1
                 continue
-            refused_in_a_row = 0
+            refused_in_a_row = lost_in_a_row = 0
             # FFmpeg also marks the last, partly filled packet of PCM whose header does not tell its length.
             self.n_damaged += packet.is_corrupt and not self.info.codec.startswith("pcm_")
             yield from frames
@@ -158,7 +212,7 @@ class AvDecoder:
             return
         sample_rate, channels, _ = gathering.format
         try:
-            samples = _samples_of(frame, channels=channels)
+            samples = samples_of(frame, channels=channels)
         except (av.FFmpegError, ValueError):
             self.n_damaged += 1
             return
@@ -240,35 +294,3 @@ def _duration_of(container: InputContainer, stream: av.AudioStream) -> float | N
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / av.time_base
-
-
-def _is_readable(sample_rate: int, channels: int, sample_format: str) -> bool:
-    return sample_format.removesuffix("p") in _SAMPLE_FORMATS and is_plausible(
-        sample_rate=sample_rate, channels=channels
-    )
-
-
-def _samples_of(frame: av.AudioFrame, *, channels: int) -> NDArray[np.float32]:
-    if frame.format.is_planar and channels >= _PLANES_WITHOUT_END:
-        frame = _interleave(frame)
-    array = frame.to_ndarray()
-    samples = array.T if frame.format.is_planar else array.reshape(-1, channels)
-    return _as_float(samples, frame.format.packed.name)
-
-
-def _interleave(frame: av.AudioFrame) -> av.AudioFrame:
-    """Bring the channels into one plane, sample by sample, all values as they are."""
-    converted = av.AudioResampler(format=frame.format.packed).resample(frame)
-    if len(converted) != 1 or converted[0].samples != frame.samples:
-        raise ValueError(f"frame was not converted whole: samples={frame.samples}, frames={len(converted)}")
-    return converted[0]
-
-
-def _as_float(samples: NDArray[np.generic], sample_format: str) -> NDArray[np.float32]:
-    full_scale = _FULL_SCALE.get(sample_format)
-    with np.errstate(over="ignore"):
-        floats = samples.astype(np.float32, copy=False)
-    if full_scale is None:
-        return floats
-    middle = np.float32(full_scale if sample_format == "u8" else 0.0)
-    return (floats - middle) * np.float32(1.0 / full_scale)

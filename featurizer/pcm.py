@@ -47,7 +47,8 @@ class PcmBlock:
     Attributes
     ----------
     samples : float32 array, shape [n, channels]
-        Full scale is 1.0; lossy codecs overshoot it.
+        Full scale is 1.0; lossy codecs overshoot it. Theirs until the next block is asked for: decoders use
+        the same memory again.
     sample_rate : int
         Hz, of this block: it may change within a stream.
     """
@@ -64,13 +65,26 @@ class Decoder(Protocol):
     info : AudioInfo
     ended_early : bool
         True once the library reported damage, or the audio ended before the container says.
+    seekable_frames : int or None
+        Length in frames where `blocks_from` can begin at any of them; None where the whole must be decoded.
+    settle_seconds : float
+        How long before the samples that are wanted decoding must begin for them to be those of `blocks`.
     """
 
     info: AudioInfo
     ended_early: bool
+    settle_seconds: float
+
+    @property
+    def seekable_frames(self) -> int | None:
+        """See the class."""
 
     def blocks(self) -> Iterator[PcmBlock]:
         """Decode to the end; library errors end the iteration and set `ended_early`."""
+        ...
+
+    def blocks_from(self, frame: int) -> Iterator[PcmBlock]:
+        """Decode from a frame on; ends before it gives any where the library cannot go there exactly."""
         ...
 
     def close(self) -> None:
@@ -95,10 +109,11 @@ def to_mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     float32 array, shape [n], contiguous
+        Memory of its own.
     """
     n_channels = samples.shape[1]
     if n_channels == 1:
-        return np.ascontiguousarray(samples[:, 0])
+        return samples[:, 0].copy()
     with np.errstate(over="ignore", invalid="ignore"):
         # Adding columns is eight times as fast as mean(axis=1) over so short an axis.
         mixed = samples[:, 0] + samples[:, 1]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from featurizer.errors import TooShortError
 from featurizer.spec import FeatureSpec
 
+Room = Callable[[], NDArray[np.float32]]
+"""Gives memory for the next windows: float32 [n, window_samples] in C order, n at least 1."""
+
 
 class Windower:
     """Cut a stream into consecutive windows that do not overlap, counting in whole samples.
 
-    The windows depend on the samples only, never on how these were split into blocks. One thread at a time;
-    nothing here blocks.
+    The windows depend on the samples only, never on how these were split into blocks. Each sample is copied
+    once, to where its window shall lie. One thread at a time; only `room` may block.
 
     Parameters
     ----------
     spec : FeatureSpec
         Its `window_samples` and `min_samples` rule.
+    room : callable
+        Asked when the first sample of the next batch is there; how many windows it has room for is the
+        length of that batch.
 
     Attributes
     ----------
@@ -28,26 +36,28 @@ class Windower:
         True once `flush` has repeated a clip to fill its only window.
     """
 
-    def __init__(self, spec: FeatureSpec) -> None:
+    def __init__(self, spec: FeatureSpec, *, room: Room) -> None:
         self._spec = spec
-        self._pending: NDArray[np.float32] = np.empty(spec.window_samples, dtype=np.float32)
-        self._n_pending = 0
+        self._room = room
+        self._windows: NDArray[np.float32] | None = None
+        self._line: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        self._filled = 0
         self._flushed = False
         self.samples = 0
         self.short = False
 
-    def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the next samples and give the windows that they complete.
+    def push(self, block: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        """Take the next samples and give the batches that they complete.
 
         Parameters
         ----------
         block : float32 array, shape [n], n >= 0
-            It may be reused by the caller afterwards.
+            It may be reused by the caller when the iterator has ended; nothing happens before it is iterated.
 
-        Returns
-        -------
-        float32 array, shape [k, window_samples], k >= 0
-            The caller's own copy.
+        Yields
+        ------
+        float32 array, shape [k, window_samples]
+            All of what `room` gave.
 
         Raises
         ------
@@ -55,17 +65,19 @@ class Windower:
             When called after `flush`.
         """
         self._refuse_after_flush()
-        window_samples = self._spec.window_samples
         self.samples += len(block)
-        n_windows = (self._n_pending + len(block)) // window_samples
-        if n_windows == 0:
-            self._keep(block)
-            return np.empty((0, window_samples), dtype=np.float32)
-        cut = n_windows * window_samples - self._n_pending
-        whole = np.concatenate((self._pending[: self._n_pending], block[:cut]))
-        self._n_pending = 0
-        self._keep(block[cut:])
-        return whole.reshape(n_windows, window_samples)
+        start = 0
+        while start < len(block):
+            if self._windows is None:
+                self._windows = self._room()
+                self._line, self._filled = self._windows.reshape(-1), 0
+            part = block[start : start + len(self._line) - self._filled]
+            self._line[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            start += len(part)
+            if self._filled == len(self._line):
+                whole, self._windows = self._windows, None
+                yield whole
 
     def flush(self) -> NDArray[np.float32]:
         """End the stream.
@@ -76,7 +88,8 @@ class Windower:
 
         Returns
         -------
-        float32 array, shape [0, window_samples] or [1, window_samples]
+        float32 array, shape [k, window_samples], k >= 0
+            What the last batch holds.
 
         Raises
         ------
@@ -93,14 +106,13 @@ class Windower:
                 f"track is too short to label: duration_seconds={self.samples / spec.sample_rate:.3f}, "
                 f"at least {spec.min_samples / spec.sample_rate:.3f} are needed"
             )
-        if self.samples >= spec.window_samples:
+        if self._windows is None:
             return np.empty((0, spec.window_samples), dtype=np.float32)
-        self.short = True
-        return np.resize(self._pending[: self._n_pending], (1, spec.window_samples))
-
-    def _keep(self, rest: NDArray[np.float32]) -> None:
-        self._pending[self._n_pending : self._n_pending + len(rest)] = rest
-        self._n_pending += len(rest)
+        if self.samples < spec.window_samples:
+            self.short = True
+            self._windows[0] = np.resize(self._line[: self.samples], spec.window_samples)
+            return self._windows[:1]
+        return self._windows[: self._filled // spec.window_samples]
 
     def _refuse_after_flush(self) -> None:
         if self._flushed:

@@ -54,11 +54,11 @@ def test_windows_of_a_resampled_stream_do_not_depend_on_the_blocks(
     samples = audio.noise(0.3, sample_rate, seed=seed)
 
     def windows(lengths: list[int]) -> NDArray[np.float32]:
-        resampler, windower = StreamResampler(TARGET), Windower(spec)
-        found = [
-            windower.push(resampler.push(block, sample_rate=sample_rate)) for block in split(samples, lengths)
-        ]
-        return np.concatenate([*found, windower.push(resampler.flush()), windower.flush()])
+        resampler = StreamResampler(TARGET)
+        windower = Windower(spec, room=lambda: np.empty((1, 2_000), dtype=np.float32))
+        blocks = [resampler.push(block, sample_rate=sample_rate) for block in split(samples, lengths)]
+        found = [window for block in (*blocks, resampler.flush()) for window in windower.push(block)]
+        return np.concatenate([*found, windower.flush()])
 
     np.testing.assert_array_equal(windows(lengths), windows([]))
 
