@@ -157,6 +157,12 @@ class DecodersUnavailableError(FatalError):
     reason: ClassVar[str] = "decoders_unavailable"
 
 
+class KernelBuildError(FatalError):
+    """The CPU kernels could not be compiled, or not be written where they should be."""
+
+    reason: ClassVar[str] = "kernel_build"
+
+
 class BrokerUnavailableError(FatalError):
     """The broker cannot be reached, or a topic is missing, and the command cannot wait for it."""
 

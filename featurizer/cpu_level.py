@@ -108,6 +108,24 @@ def _fact(name: str, cpu_facts: Path) -> str:
         return ""
 
 
+def level_named(name: str) -> CpuLevel:
+    """Give the level of a name.
+
+    Raises
+    ------
+    KernelSettingError
+        It is unknown, or above what this machine runs.
+    """
+    levels = machine_levels()
+    if name == NATIVE:
+        return native_level()
+    if name not in levels:
+        raise KernelSettingError(
+            f"this CPU does not run the kernels' level: level={name}; it runs {', '.join([*levels, NATIVE])}"
+        )
+    return levels[name]
+
+
 @cache
 def wanted_level() -> CpuLevel:
     """Give the level to compile for: the one that `GENRESTREAM_KERNEL_LEVEL` names, else the machine's best.
@@ -115,17 +133,7 @@ def wanted_level() -> CpuLevel:
     Raises
     ------
     KernelSettingError
-        The level that was asked for is unknown, or above what this machine runs.
+        As `level_named` says.
     """
-    levels = machine_levels()
     named = os.environ.get(LEVEL_VARIABLE)
-    if named == NATIVE or (named is None and not levels):
-        return native_level()
-    if named is None:
-        return list(levels.values())[-1]
-    if named not in levels:
-        raise KernelSettingError(
-            f"this CPU does not run the kernels' level: {LEVEL_VARIABLE}={named}; "
-            f"it runs {', '.join([*levels, NATIVE])}"
-        )
-    return levels[named]
+    return level_named(named or next(reversed(machine_levels()), NATIVE))

@@ -98,8 +98,24 @@ def kernel_store(level: CpuLevel | None = None) -> KernelStore:
     MissingExtraError
         The compiler is not installed.
     """
-    name = (level or wanted_level()).name
-    return _find(f"{name}-{_compiler()}", os.environ.get(FOLDER_VARIABLE))
+    return _find(_name(level or wanted_level()), os.environ.get(FOLDER_VARIABLE))
+
+
+def warm_stores(level: CpuLevel) -> list[KernelStore]:
+    """Find the stores of a level that are warm, in the order in which they are looked for.
+
+    Raises
+    ------
+    MissingExtraError
+        The compiler is not installed.
+    """
+    places = _places(os.environ.get(FOLDER_VARIABLE))
+    stores = [KernelStore(root / _name(level), origin) for origin, root in places]
+    return [store for store in stores if store.is_warm]
+
+
+def _name(level: CpuLevel) -> str:
+    return f"{level.name}-{_compiler()}"
 
 
 @cache

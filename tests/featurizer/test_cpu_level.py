@@ -88,5 +88,5 @@ def test_the_best_level_is_wanted_unless_another_is_named(monkeypatch: pytest.Mo
 
 def test_a_level_that_this_machine_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LEVEL_VARIABLE, "v9")
-    with pytest.raises(KernelSettingError, match=r"v9; it runs .*native"):
+    with pytest.raises(KernelSettingError, match=r"level=v9; it runs .*native"):
         wanted_level()

@@ -15,7 +15,19 @@ from consumer.errors import BrokerAuthorizationError, TwinFencedError
 from consumer.ports import BrokerError
 from modelzoo.errors import ModelNotFoundError
 
-COMMANDS = ("label", "features", "demo", "worker", "submit", "watch", "check", "topics create", "schemas")
+COMMANDS = (
+    "label",
+    "features",
+    "demo",
+    "worker",
+    "submit",
+    "watch",
+    "check",
+    "topics create",
+    "kernels build",
+    "kernels show",
+    "schemas",
+)
 KAFKA_COMMANDS = ("worker", "submit", "watch", "check", "topics create")
 
 
