@@ -18,12 +18,17 @@ class Chroma:
         Gives the frequencies of the bins and the number of pitch classes.
     device : torch.device
         Where the constants live.
+
+    Attributes
+    ----------
+    filters : torch.Tensor, shape [n_tunings, n_bins, n_chroma], float32
+        The filters of each tuning.
     """
 
     def __init__(self, spec: FeatureSpec, *, device: torch.device) -> None:
         self._tuning = TuningEstimator(spec, device=device)
         banks = chroma_filter_banks(spec).transpose(0, 2, 1).copy()
-        self._filters = torch.from_numpy(banks).to(device)
+        self.filters: torch.Tensor = torch.from_numpy(banks).to(device)
 
     def __call__(self, power: torch.Tensor) -> torch.Tensor:
         """Give each frame's pitch classes, the strongest scaled to 1.
@@ -37,6 +42,6 @@ class Chroma:
         torch.Tensor, shape [batch, n_frames, n_chroma], float32, in [0, 1]
             All 0 in a silent frame.
         """
-        raw = power @ self._filters[self._tuning(power)]
+        raw = power @ self.filters[self._tuning(power)]
         peak = raw.amax(-1, keepdim=True)
         return raw / torch.where(peak < FLOAT32_TINY, 1.0, peak)

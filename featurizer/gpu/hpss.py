@@ -1,45 +1,36 @@
-"""Turns windows into their harmonic and percussive parts by median filtering."""
+"""Turns spectrograms into those of their harmonic parts by median filtering."""
 
 from __future__ import annotations
 
 import torch
 
 from featurizer.gpu.median import sliding_median
-from featurizer.gpu.stft import Stft
 from featurizer.tables import FLOAT32_TINY
 
 
-def harmonic_and_percussive(
-    windows: torch.Tensor, *, spectrogram: torch.Tensor, magnitude: torch.Tensor, stft: Stft, kernel: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Split windows as ``librosa.effects.hpss`` does with its defaults (Fitzgerald 2010: power 2, margin 1).
+def harmonic_spectrogram(spectrogram: torch.Tensor, *, magnitude: torch.Tensor, kernel: int) -> torch.Tensor:
+    """Scale a spectrogram by its harmonic mask, as ``librosa.decompose.hpss`` does with its defaults.
 
-    At margin 1 the two masks add up to 1, so the percussive part is what the harmonic part leaves: one
-    inverse transform instead of two.
+    Fitzgerald (2010), power 2, margin 1: at that margin the two masks add up to 1, so the percussive part is
+    what the harmonic part leaves of the samples: one inverse transform instead of two.
 
     Parameters
     ----------
-    windows : torch.Tensor, shape [batch, window_samples], float32
     spectrogram : torch.Tensor, shape [batch, n_frames, n_bins], complex64
-        Spectrogram of `windows`.
     magnitude : torch.Tensor, shape [batch, n_frames, n_bins], float32, at least 0
         Magnitude of `spectrogram`.
-    stft : Stft
-        Takes the spectrogram back to samples.
     kernel : int
         Length of the medians, in frames along time and in bins along frequency.
 
     Returns
     -------
-    harmonic, percussive : torch.Tensor, shape [batch, window_samples], float32
+    torch.Tensor, shape [batch, n_frames, n_bins], complex64
     """
     along_time = sliding_median(magnitude, size=kernel)
     along_frequency = sliding_median(magnitude.transpose(1, 2).contiguous(), size=kernel).transpose(1, 2)
     mask = soft_mask(along_time, along_frequency)
     # Scaling both parts is half the work of a complex product.
-    scaled = torch.view_as_complex(torch.view_as_real(spectrogram) * mask[..., None])
-    harmonic = stft.inverse(scaled)
-    return harmonic, windows - harmonic
+    return torch.view_as_complex(torch.view_as_real(spectrogram) * mask[..., None])
 
 
 def soft_mask(wanted: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

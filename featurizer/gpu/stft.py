@@ -28,6 +28,13 @@ class Stft:
         Where the constants live.
     precision : {"double", "single"}
         Of the forward transform.
+
+    Attributes
+    ----------
+    synthesis_taper : torch.Tensor, shape [n_fft], float32, in [0, 1]
+        What the inverse multiplies each frame by.
+    gain : torch.Tensor, shape [window_samples], float32, above 0
+        What it multiplies the sum of the frames by.
     """
 
     def __init__(self, spec: FeatureSpec, *, device: torch.device, precision: Precision = "double") -> None:
@@ -35,8 +42,8 @@ class Stft:
         taper = torch.from_numpy(hann(spec.n_fft))
         self._taper = taper.to(device=device, dtype=DTYPE[precision])
         # The inverse tapers again and divides by the sum of the squared tapers over each sample.
-        self._synthesis_taper = taper.float().to(device)
-        self._gain = torch.from_numpy(overlap_gain(spec)).to(device)
+        self.synthesis_taper = taper.float().to(device)
+        self.gain = torch.from_numpy(overlap_gain(spec)).to(device)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Transform samples, shape [batch, window_samples], float32.
@@ -81,7 +88,7 @@ class Stft:
         -------
         torch.Tensor, shape [batch, window_samples], float32
         """
-        samples: torch.Tensor = self._add_in_place(frames * self._synthesis_taper) * self._gain
+        samples: torch.Tensor = self._add_in_place(frames * self.synthesis_taper) * self.gain
         return samples
 
     def _add_in_place(self, frames: torch.Tensor) -> torch.Tensor:

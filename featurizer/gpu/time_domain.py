@@ -23,7 +23,7 @@ def rms(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Tensor:
     """
     half = spec.n_fft // 2
     power = torch.nn.functional.pad(windows.square(), (half, half))
-    return power.unfold(1, spec.n_fft, spec.hop_length).sum(-1, dtype=torch.float64).div_(spec.n_fft).sqrt_()
+    return _frame_sums(power, spec=spec, dtype=torch.float64).div_(spec.n_fft).sqrt_()
 
 
 def zero_crossing_rate(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Tensor:
@@ -45,5 +45,15 @@ def zero_crossing_rate(windows: torch.Tensor, *, spec: FeatureSpec) -> torch.Ten
     # Sample 0 and the padding, which repeats the edge samples, never cross.
     padded = torch.nn.functional.pad(crossing, (half + 1, half))
     # A frame does not see the sample before its first, so the first never counts.
-    frames = padded.unfold(1, spec.n_fft, spec.hop_length)[..., 1:]
-    return frames.sum(-1).double() / spec.n_fft
+    first = padded[:, : spec.n_frames * spec.hop_length : spec.hop_length]
+    count = _frame_sums(padded, spec=spec, dtype=torch.int32) - first.int()
+    return count.double() / spec.n_fft
+
+
+def _frame_sums(padded: torch.Tensor, *, spec: FeatureSpec, dtype: torch.dtype) -> torch.Tensor:
+    """Add up the samples of each frame [batch, n_frames]: hops first, so that each sample is read once."""
+    hops_a_frame = spec.n_fft // spec.hop_length
+    n_hops = spec.n_frames - 1 + hops_a_frame
+    samples = padded[:, : n_hops * spec.hop_length]
+    hops = samples.reshape(len(padded), n_hops, spec.hop_length).sum(-1, dtype=dtype)
+    return hops.unfold(1, hops_a_frame, 1).sum(-1, dtype=dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.gpu.hpss import harmonic_and_percussive, soft_mask
+from featurizer.gpu.hpss import harmonic_spectrogram, soft_mask
 from featurizer.gpu.stft import Stft
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa
@@ -18,10 +18,9 @@ STFT = Stft(GTZAN57, device=torch.device("cpu"))
 def split(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     windows = torch.from_numpy(window[None])
     spectrogram = STFT.forward(windows)
-    harmonic, percussive = harmonic_and_percussive(
-        windows, spectrogram=spectrogram, magnitude=spectrogram.abs(), stft=STFT, kernel=31
-    )
-    return harmonic[0].numpy(), percussive[0].numpy()
+    scaled = harmonic_spectrogram(spectrogram, magnitude=spectrogram.abs(), kernel=31)
+    harmonic = STFT.inverse(scaled)
+    return harmonic[0].numpy(), (windows - harmonic)[0].numpy()
 
 
 def test_a_tone_is_harmonic_and_a_click_percussive() -> None:
@@ -29,11 +28,6 @@ def test_a_tone_is_harmonic_and_a_click_percussive() -> None:
     assert harmonic.var() > 1_000 * percussive.var()
     harmonic, percussive = split(clicks(20_000, 40_000))
     assert percussive.var() > 1_000 * harmonic.var()
-
-
-def test_both_parts_add_up_to_the_window() -> None:
-    harmonic, percussive = split(music(0))
-    np.testing.assert_allclose(harmonic + percussive, music(0), atol=1e-6)
 
 
 def test_the_mask_is_the_share_of_power() -> None:
