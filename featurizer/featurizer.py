@@ -170,8 +170,12 @@ def _resolve(device: str) -> Device:
 
 
 def _backend(device: Device, spec: FeatureSpec) -> Backend:
-    """Pick the back end for a device: the place where a faster one plugs in."""
-    from featurizer.gpu import GpuBackend  # noqa: PLC0415 - see above
+    """Pick the back end for a device; each brings libraries that the other does without."""
+    if device == "cpu":
+        from featurizer.cpu.backend import CpuBackend  # noqa: PLC0415 - numba takes a second
+
+        return CpuBackend(spec)
+    from featurizer.gpu import GpuBackend  # noqa: PLC0415 - torch takes seconds
 
     return GpuBackend(spec, device=device)
 

@@ -84,22 +84,22 @@ def harmonic_mask(
         Written, in [0, 1]; 0 in lanes without a frame.
     """
     _mirror_rows(padded, layout.n_bins)
+    along_time, harmonic, percussive = scratch
+    lanes = layout.lanes
     step = len(width)
     for tile in range(layout.n_tiles):
-        _fill_block(padded, TILE * tile + HALF_MEDIAN, layout, width, scratch.along_time)
+        _fill_block(padded, TILE * tile + HALF_MEDIAN, layout, width, along_time)
         for frame in range(0, layout.n_frames, TILE):
-            source = TILE * tile * layout.lanes + frame
+            source = TILE * tile * lanes + frame
             for column in range(0, TILE, step):
-                median_tile(
-                    width, scratch.along_time, TILE * frame + column, TILE, scratch.harmonic, column, TILE
-                )
-                median_tile(width, padded, source + column, layout.lanes, scratch.percussive, column, TILE)
+                median_tile(width, along_time, TILE * frame + column, TILE, harmonic, column, TILE)
+                median_tile(width, padded, source + column, lanes, percussive, column, TILE)
             for bin_ in range(0, TILE, step):
                 for column in range(0, TILE, step):
                     mask_square(
-                        width, scratch.harmonic, TILE * column + bin_,
-                        scratch.percussive, TILE * bin_ + column, TILE, scale, silent_mask, frame + column,
-                        mask, (TILE * tile + bin_) * layout.lanes + frame + column, layout.lanes,
+                        width, harmonic, TILE * column + bin_, percussive, TILE * bin_ + column, TILE,
+                        scale, silent_mask, frame + column,
+                        mask, (TILE * tile + bin_) * lanes + frame + column, lanes,
                     )  # fmt: skip
 
 
@@ -122,10 +122,11 @@ def _fill_block(
 ) -> None:
     """Transpose 16 rows of magnitudes and mirror the first and last 15 frames."""
     step = len(width)
+    lanes = layout.lanes
     for frame in range(0, layout.n_frames, step):
         for bin_ in range(0, TILE, step):
             transpose_square(
-                width, padded, (first_row + bin_) * layout.lanes + frame, layout.lanes,
+                width, padded, (first_row + bin_) * lanes + frame, lanes,
                 along_time, (HALF_MEDIAN + frame) * TILE + bin_, TILE,
             )  # fmt: skip
     _mirror_rows(along_time, layout.n_frames)

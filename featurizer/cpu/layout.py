@@ -19,6 +19,11 @@ HALF_MEDIAN: Final = 15
 ALIGNMENT_BYTES: Final = 64
 """Of all scratch memory: a cache line, and the longest vector."""
 
+Floats = NDArray[np.floating[Any]]
+"""Array of single or double precision."""
+FloatType = type[np.floating[Any]]
+"""float32 or float64."""
+
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 

@@ -81,22 +81,23 @@ def parts_statistics(
     features : numpy.ndarray, shape [width], float64
         Written from `column` to ``column + 3``.
     """
-    step = len(tables.width)
-    scratch.sums[:] = 0
+    width, gain = tables
+    sums = scratch.sums
+    row_pitch = layout.row_pitch
+    step = len(width)
+    sums[:] = 0
     for row in range(0, HOP, _BLOCK):
         group = row // ROWS_PER_GROUP
-        start = group * layout.group_pitch + (row - ROWS_PER_GROUP * group) * layout.row_pitch
+        start = group * layout.group_pitch + (row - ROWS_PER_GROUP * group) * row_pitch
         for lane in range(0, layout.lanes + N_FFT // HOP, step):
-            add_samples(
-                tables.width, added, samples, tables.gain, start + lane, layout.row_pitch, scratch.sums
-            )
+            add_samples(width, added, samples, gain, start + lane, row_pitch, sums)
     n = layout.window_samples
     for part in range(2):
         total = 0.0
         squares = 0.0
         for lane in range(step):
-            total += scratch.sums[2 * part * step + lane]
-            squares += scratch.sums[(2 * part + 1) * step + lane]
+            total += sums[2 * part * step + lane]
+            squares += sums[(2 * part + 1) * step + lane]
         mean = total / n
         features[column + 2 * part] = mean * unscale
         features[column + 2 * part + 1] = max(squares / n - mean * mean, 0.0) * unscale * unscale

@@ -8,20 +8,21 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featurizer.cpu.compiling import fast_kernel, kernel
+from featurizer.cpu.compiling import kernel
 from featurizer.cpu.fft import (
+    PEAK_VECTORS,
     SIDE,
     join_masked,
+    raise_peaks,
     separate,
     taper_and_transform,
     transform,
     transform_back,
     transform_back_and_add,
 )
-from featurizer.cpu.layout import HOP, N_FFT, TILE, Layout, aligned_zeros
+from featurizer.cpu.layout import HOP, N_FFT, TILE, Floats, FloatType, Layout, aligned_zeros
 from featurizer.cpu.transpose import transpose_scaled_square
 from featurizer.cpu.vector_ir import Width
-from featurizer.spec import FeatureSpec
 from featurizer.tables import hann
 
 _N_COMPLEX: Final = SIDE * SIDE
@@ -31,8 +32,6 @@ _WORK_PITCH: Final = SIDE + 1
 """Complex vectors between rows of 32: a row more, or all rows would compete for one place in the cache."""
 _LARGEST_EXPONENT: Final = 100
 """Windows are scaled by at most this power of two, so that the inverse of the factor is a normal float."""
-
-Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
 class PairTables(NamedTuple):
@@ -80,6 +79,8 @@ class StftScratch(NamedTuple):
     ----------
     tail : numpy.ndarray, shape [16 * 512], float32
         The samples after the last 16 whole steps, padded with zeros.
+    peaks : numpy.ndarray, shape [width], float32
+        Greatest magnitude in each lane.
     work, pairs : numpy.ndarray, flat, float32 or float64
         Of one block of frames: between the two steps; and two 32-point transforms.
     inverse_work, inverse_pairs : numpy.ndarray, flat, float32
@@ -92,6 +93,7 @@ class StftScratch(NamedTuple):
     """
 
     tail: NDArray[np.float32]
+    peaks: NDArray[np.float32]
     work: Floats
     pairs: Floats
     inverse_work: NDArray[np.float32]
@@ -126,8 +128,17 @@ def pair_tables() -> PairTables:
     )
 
 
-def forward_tables(width: Width, *, dtype: type[np.float32] | type[np.float64]) -> ForwardTables:
-    """Build the constants of the transform for vectors of `width` floats of type `dtype`."""
+def forward_tables(width: Width, *, dtype: FloatType) -> ForwardTables:
+    """Build the constants of the transform.
+
+    Parameters
+    ----------
+    width : tuple
+        As long as a vector has float32 lanes; of float64 it has half as many.
+    dtype : float32 or float64
+        Precision of the transform.
+    """
+    width = width[: _lanes(width, dtype=dtype)]
     # The real transform's halves are in the taper.
     taper = (0.5 * hann(N_FFT)).astype(dtype)
     return ForwardTables(width, taper, _twiddles().astype(dtype), _turns().astype(dtype), pair_tables())
@@ -141,13 +152,14 @@ def inverse_tables(width: Width) -> InverseTables:
     return InverseTables(width, taper, twiddles, turns, pair_tables())
 
 
-def stft_scratch(layout: Layout, *, width: Width, dtype: type[np.float32] | type[np.float64]) -> StftScratch:
+def stft_scratch(layout: Layout, *, width: Width, dtype: FloatType) -> StftScratch:
     """Allocate the transforms' memory."""
-    forward_width = len(width) * 4 // np.dtype(dtype).itemsize
+    forward_width = _lanes(width, dtype=dtype)
     n_work = SIDE * _WORK_PITCH * 2
     n_pairs = (_UNUSED_SLOT + 1) * 2
     return StftScratch(
         tail=aligned_zeros(TILE * HOP, dtype=np.float32),
+        peaks=aligned_zeros(len(width), dtype=np.float32),
         work=aligned_zeros(n_work * forward_width, dtype=dtype),
         pairs=aligned_zeros(n_pairs * forward_width, dtype=dtype),
         inverse_work=aligned_zeros(n_work * len(width), dtype=np.float32),
@@ -157,6 +169,10 @@ def stft_scratch(layout: Layout, *, width: Width, dtype: type[np.float32] | type
         silent_mask=aligned_zeros(layout.lanes, dtype=np.float32),
         spectrum=aligned_zeros(2 * layout.n_bins * layout.lanes, dtype=np.float32),
     )
+
+
+def _lanes(width: Width, *, dtype: FloatType) -> int:
+    return len(width) * np.dtype(np.float32).itemsize // np.dtype(dtype).itemsize
 
 
 def _twiddles() -> NDArray[np.float64]:
@@ -176,22 +192,29 @@ def _interleaved(numbers: NDArray[np.complex128]) -> NDArray[np.float64]:
     return np.stack((numbers.real, numbers.imag), axis=-1).ravel()
 
 
-@fast_kernel
-def _peak(window: NDArray[np.float32]) -> float:
+@kernel
+def _peak(window: NDArray[np.float32], width: Width, peaks: NDArray[np.float32]) -> float:
+    step = len(width)
+    peaks[:] = 0
+    n_whole = len(window) // (PEAK_VECTORS * step) * (PEAK_VECTORS * step)
+    for start in range(0, n_whole, PEAK_VECTORS * step):
+        raise_peaks(width, window, start, peaks)
     peak = np.float32(0)
-    for sample in window:
+    for sample in window[n_whole:]:
         peak = max(peak, abs(sample))
+    for lane in range(step):
+        peak = max(peak, peaks[lane])
     return float(peak)
 
 
 @kernel
-def set_scale(window: NDArray[np.float32], layout: Layout, scratch: StftScratch) -> float:
+def set_scale(window: NDArray[np.float32], layout: Layout, width: Width, scratch: StftScratch) -> float:
     """Choose the power of two that brings the window's peak into [0.5, 1); return its inverse.
 
     Squares of magnitudes then neither overflow nor underflow, whatever the window's loudness; all roundings
     stay as they are.
     """
-    _, exponent = math.frexp(_peak(window))
+    _, exponent = math.frexp(_peak(window, width, scratch.peaks))
     exponent = max(min(exponent, _LARGEST_EXPONENT), -_LARGEST_EXPONENT)
     for frame in range(layout.n_frames):
         scratch.scale[frame] = math.ldexp(1.0, -exponent)
@@ -221,16 +244,15 @@ def samples_to_columns(
     rest = layout.window_samples - n_whole * HOP
     scratch.tail[:rest] = window[n_whole * HOP :]
     factor = scratch.scale[0]
+    tail, row_pitch = scratch.tail, layout.row_pitch
     for row in range(0, HOP, step):
         target = _row_start(row, layout) + N_FFT // 2 // HOP
         for segment in range(0, n_whole, step):
             transpose_scaled_square(
-                width, window, segment * HOP + row, HOP, factor, columns, target + segment, layout.row_pitch
+                width, window, segment * HOP + row, HOP, factor, columns, target + segment, row_pitch
             )
         if rest:
-            transpose_scaled_square(
-                width, scratch.tail, row, HOP, factor, columns, target + n_whole, layout.row_pitch
-            )
+            transpose_scaled_square(width, tail, row, HOP, factor, columns, target + n_whole, row_pitch)
 
 
 @kernel
@@ -247,7 +269,6 @@ def forward(
     block_width: Width,
     scratch: StftScratch,
     magnitude: NDArray[np.float32],
-    power: NDArray[np.float32],
 ) -> None:
     """Transform all frames of a window in columns.
 
@@ -259,33 +280,35 @@ def forward(
         Vector of the inverse transform: the spectrum is in blocks of that many frames.
     scratch : StftScratch
         Its `spectrum` is written.
-    magnitude, power : numpy.ndarray, shape [n_bins, lanes], float32
+    magnitude : numpy.ndarray, shape [n_bins, lanes], float32
         Written, unscaled; 0 in lanes without a frame.
     """
-    step = len(tables.width)
+    # Each attribute of a tuple that a loop reads costs it the counting of a reference: hence the names.
+    width, taper, twiddles, turns, pairs = tables
+    first, slots, bins = pairs
+    work, halves, spectrum, unscale = scratch.work, scratch.pairs, scratch.spectrum, scratch.unscale
+    lanes, n_bins, row_pitch, group_pitch = layout.lanes, layout.n_bins, layout.row_pitch, layout.group_pitch
+    step = len(width)
     slot = 2 * step
     block = len(block_width)
-    first, slots, bins = tables.pairs
     for frame in range(0, layout.n_frames, step):
         for n2 in range(SIDE):
             taper_and_transform(
-                tables.width, columns, frame + 2 * n2 * layout.row_pitch, layout.row_pitch, layout.group_pitch,
-                tables.taper, 2 * n2, tables.twiddles, 2 * SIDE * n2,
-                scratch.work, slot * n2, slot * _WORK_PITCH,
+                width, columns, frame + 2 * n2 * row_pitch, row_pitch, group_pitch, taper, 2 * n2,
+                twiddles, 2 * SIDE * n2, work, slot * n2, slot * _WORK_PITCH,
             )  # fmt: skip
-        spectrum = frame // block * (2 * block * layout.n_bins) + frame % block
+        start = frame // block * (2 * block * n_bins) + frame % block
         for group in range(SIDE // 2):
             other = SIDE - group if group else SIDE // 2
-            transform(tables.width, scratch.work, slot * _WORK_PITCH * group, scratch.pairs, 0)
-            transform(tables.width, scratch.work, slot * _WORK_PITCH * other, scratch.pairs, slot * SIDE)
+            transform(width, work, slot * _WORK_PITCH * group, halves, 0)
+            transform(width, work, slot * _WORK_PITCH * other, halves, slot * SIDE)
             for pair in range(first[group], first[group + 1]):
                 here = bins[pair]
                 mirror = _N_COMPLEX - here
                 separate(
-                    tables.width, scratch.pairs, slot * slots[pair, 0], slot * slots[pair, 1],
-                    tables.turns, 2 * pair, scratch.spectrum, spectrum + 2 * block * here,
-                    spectrum + 2 * block * mirror, block, scratch.unscale, frame,
-                    magnitude, power, here * layout.lanes + frame, mirror * layout.lanes + frame,
+                    width, halves, slot * slots[pair, 0], slot * slots[pair, 1], turns, 2 * pair,
+                    spectrum, start + 2 * block * here, start + 2 * block * mirror, block, unscale, frame,
+                    magnitude, here * lanes + frame, mirror * lanes + frame,
                 )  # fmt: skip
 
 
@@ -306,35 +329,35 @@ def inverse(
     columns : numpy.ndarray, flat, float32
         Overwritten with the sum of the tapered frames, scaled as the spectrum.
     """
-    step = len(tables.width)
+    width, taper, twiddles, turns, pairs = tables
+    first, slots, bins = pairs
+    work, halves, spectrum = scratch.inverse_work, scratch.inverse_pairs, scratch.spectrum
+    lanes, n_bins, row_pitch, group_pitch = layout.lanes, layout.n_bins, layout.row_pitch, layout.group_pitch
+    step = len(width)
     slot = 2 * step
-    first, slots, bins = tables.pairs
     for row in range(HOP):
         start = _row_start(row, layout)
         columns[start : start + step] = 0
     for frame in range(0, layout.n_frames, step):
-        spectrum = frame * (2 * layout.n_bins)
+        start = frame * (2 * n_bins)
         for group in range(SIDE // 2):
             other = SIDE - group if group else SIDE // 2
             for pair in range(first[group], first[group + 1]):
                 here = bins[pair]
                 mirror = _N_COMPLEX - here
                 join_masked(
-                    tables.width, scratch.spectrum, spectrum + slot * here, spectrum + slot * mirror,
-                    mask, here * layout.lanes + frame, mirror * layout.lanes + frame, tables.turns, 2 * pair,
-                    scratch.inverse_pairs, slot * slots[pair, 0], slot * slots[pair, 2],
+                    width, spectrum, start + slot * here, start + slot * mirror,
+                    mask, here * lanes + frame, mirror * lanes + frame, turns, 2 * pair,
+                    halves, slot * slots[pair, 0], slot * slots[pair, 2],
                 )  # fmt: skip
             transform_back(
-                tables.width, scratch.inverse_pairs, 0, tables.twiddles, 2 * SIDE * group,
-                scratch.inverse_work, slot * group, slot * _WORK_PITCH,
-            )  # fmt: skip
+                width, halves, 0, twiddles, 2 * SIDE * group, work, slot * group, slot * _WORK_PITCH
+            )
             transform_back(
-                tables.width, scratch.inverse_pairs, slot * SIDE, tables.twiddles, 2 * SIDE * other,
-                scratch.inverse_work, slot * other, slot * _WORK_PITCH,
-            )  # fmt: skip
+                width, halves, slot * SIDE, twiddles, 2 * SIDE * other, work, slot * other, slot * _WORK_PITCH
+            )
         for k1 in range(SIDE):
             transform_back_and_add(
-                tables.width, scratch.inverse_work, slot * _WORK_PITCH * k1, tables.taper, 2 * k1,
-                columns, frame + 2 * k1 * layout.row_pitch, layout.row_pitch, layout.group_pitch,
+                width, work, slot * _WORK_PITCH * k1, taper, 2 * k1,
+                columns, frame + 2 * k1 * row_pitch, row_pitch, group_pitch,
             )  # fmt: skip
-

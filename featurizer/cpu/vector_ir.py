@@ -137,6 +137,10 @@ class Emitter:
         """Return the square root, rounded correctly."""
         return self._call("sqrt", value)
 
+    def absolute(self, value: Value) -> Value:
+        """Return the number without its sign."""
+        return self._call("fabs", value)
+
     def minimum(self, left: Value, right: Value) -> Value:
         """Return the lesser of two numbers; NaN is not expected."""
         less = self.builder.fcmp_ordered("<", left, right, flags=_NO_SPECIALS)
