@@ -19,6 +19,8 @@ from featurizer.cpu.vector_ir import Emitter, Memory, Value, vector_operation
 Step = Callable[[Emitter, Value, Sequence[Value], Sequence[Value], Sequence[Value]], Sequence[Value]]
 """Takes a row's values, its column numbers, the constants and the running values; gives the next ones."""
 
+Finish = Callable[[Emitter, Value], Value]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldShape:
@@ -55,7 +57,7 @@ class _Operands(NamedTuple):
     state_row: Value
 
 
-def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
+def fold(step: Step, shape: FoldShape, finish: Finish | None = None) -> Callable[..., None]:
     """Compile a step into a loop over rows, for use inside kernels.
 
     Parameters
@@ -63,6 +65,8 @@ def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
     step : callable
         What one row does to the running values.
     shape : FoldShape
+    finish : callable or None
+        What is done to each running value in the end.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
         to the rows of `states` from `state_row` on. Nothing is checked.
     """
 
-    def folded(  # noqa: PLR0913, PLR0917  # a vector program takes arrays and numbers, no structures
+    def folded(
         e: Emitter,
         rows: Memory,
         columns: Memory,
@@ -94,7 +98,7 @@ def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
         wide = e.index(shape.n_vectors * e.width)
         n_wide = builder.udiv(lanes, wide)
         with cgutils.for_range(builder, n_wide) as tile:
-            _emit_tile(e, step, shape, operands, builder.mul(tile.index, wide))
+            _emit_tile(e, (step, finish), shape, operands, builder.mul(tile.index, wide))
         done = builder.mul(n_wide, wide)
         n_left = builder.udiv(builder.sub(lanes, done), e.index(e.width))
         single = FoldShape(
@@ -105,14 +109,17 @@ def fold(step: Step, shape: FoldShape) -> Callable[..., None]:
         )
         with cgutils.for_range(builder, n_left) as tile:
             lane = builder.add(done, builder.mul(tile.index, e.index(e.width)))
-            _emit_tile(e, step, single, operands, lane)
+            _emit_tile(e, (step, finish), single, operands, lane)
 
     return vector_operation(folded)
 
 
-def _emit_tile(e: Emitter, step: Step, shape: FoldShape, operands: _Operands, lane: Value) -> None:
+def _emit_tile(
+    e: Emitter, program: tuple[Step, Finish | None], shape: FoldShape, operands: _Operands, lane: Value
+) -> None:
     """Emit the loop over the rows of a few vectors side by side."""
     builder = e.builder
+    step, finish = program
     lanes = [e.offset(lane, vector * e.width) for vector in range(shape.n_vectors)]
     pitch = operands.lanes
     fixed = [
@@ -138,7 +145,8 @@ def _emit_tile(e: Emitter, step: Step, shape: FoldShape, operands: _Operands, la
     for place, group in zip(lanes, slots, strict=True):
         for number, slot in enumerate(group):
             start = e.at(builder.add(states_start, place), pitch, number)
-            e.store(builder.load(slot), operands.states, start)
+            value = builder.load(slot)
+            e.store(finish(e, value) if finish else value, operands.states, start)
 
 
 def _slot(builder: Value, initial: Value) -> Value:

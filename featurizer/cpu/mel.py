@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
-from featurizer.cpu.compiling import fast_kernel, kernel
+from featurizer.cpu.compiling import kernel
 from featurizer.cpu.fold import FoldShape, fold
 from featurizer.cpu.layout import aligned_zeros, layout_of
 from featurizer.cpu.statistics import mean_and_variance, partial_sums
@@ -19,32 +21,28 @@ from featurizer.tables import POWER_FLOOR, cosine_table, mel_filters
 _COEFFICIENTS: Final = 4
 """Cepstral coefficients in one run over the mels: with three vectors each they fit the registers."""
 
-# log2(m) of a mantissa in [sqrt(1/2), sqrt(2)): x - x^2 / 2 + x^3 p(x) with x = m - 1, over ln 2, is
-# S. Moshier's logf (Cephes, 1989): at most 1 unit in the last place off.
-_LN: Final = tuple(
-    np.float32(value)
-    for value in (
-        7.0376836292e-2,
-        -1.1514610310e-1,
-        1.1676998740e-1,
-        -1.2420140846e-1,
-        1.4249322787e-1,
-        -1.6668057665e-1,
-        2.0000714765e-1,
-        -2.4999993993e-1,
-        3.3333331174e-1,
-    )
+_LN: Final = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
 )
-_SQRT_HALF_BITS: Final = np.int32(0x3F3504F3)
-_ONE_BITS: Final = np.int32(0x3F800000)
-_MANTISSA_BITS: Final = np.int32(0x007FFFFF)
-_DECIBELS_PER_OCTAVE: Final = 10 * np.log10(2.0)
-# In two parts, so that whole octaves cost no accuracy: 11 bits times any exponent is exact.
-_OCTAVE_HIGH: Final = np.float32(np.round(_DECIBELS_PER_OCTAVE * 512) / 512)
-_OCTAVE_LOW: Final = np.float32(_DECIBELS_PER_OCTAVE - float(_OCTAVE_HIGH))
-_DECIBELS_PER_E: Final = np.float32(10 / np.log(10.0))
-_HALF: Final = np.float32(0.5)
-_FLOOR: Final = np.float32(POWER_FLOOR)
+"""``ln(1 + x) = x - x^2 / 2 + x^3 p(x)`` for ``1 + x`` in [sqrt(1/2), sqrt(2)); `p`, highest power first, is
+S. Moshier's ``logf`` (Cephes, 1989), good to the last place."""
+_SQRT_HALF_BITS: Final = 0x3F3504F3
+_ONE_BITS: Final = 0x3F800000
+_MANTISSA_MASK: Final = 0x007FFFFF
+_MANTISSA_BITS: Final = 23
+_DECIBELS_PER_OCTAVE: Final = 10 * math.log10(2)
+_OCTAVE_HIGH: Final = round(_DECIBELS_PER_OCTAVE * 512) / 512
+_OCTAVE_LOW: Final = _DECIBELS_PER_OCTAVE - _OCTAVE_HIGH
+"""In two parts, so that whole octaves cost no accuracy: 11 bits times any exponent is exact."""
+_DECIBELS_PER_E: Final = 10 / math.log(10)
 
 
 class MelTables(NamedTuple):
@@ -85,8 +83,8 @@ class MelScratch(NamedTuple):
     ----------
     decibels : numpy.ndarray, shape [n_mels, lanes], float32, dB
         The log-mel spectrogram.
-    bits : numpy.ndarray, shape [n_mels, lanes], int32
-        The same memory as `decibels`, as integers.
+    loudest : numpy.ndarray, shape [lanes], float32, dB
+        The largest of each frame.
     cepstra : numpy.ndarray, shape [n_mfcc, lanes], float32
         The coefficients.
     partial : numpy.ndarray, shape [16], float64
@@ -94,7 +92,7 @@ class MelScratch(NamedTuple):
     """
 
     decibels: NDArray[np.float32]
-    bits: NDArray[np.int32]
+    loudest: NDArray[np.float32]
     cepstra: NDArray[np.float32]
     partial: NDArray[np.float64]
 
@@ -127,10 +125,9 @@ def mel_tables(spec: FeatureSpec) -> MelTables:
 def mel_scratch(spec: FeatureSpec) -> MelScratch:
     """Allocate the working memory."""
     lanes = layout_of(spec).lanes
-    decibels = aligned_zeros(spec.n_mels, lanes, dtype=np.float32)
     return MelScratch(
-        decibels=decibels,
-        bits=decibels.view(np.int32),
+        decibels=aligned_zeros(spec.n_mels, lanes, dtype=np.float32),
+        loudest=aligned_zeros(lanes, dtype=np.float32),
         cepstra=aligned_zeros(spec.n_mfcc, lanes, dtype=np.float32),
         partial=partial_sums(),
     )
@@ -148,8 +145,35 @@ def _add_cosines(
     return [e.multiply_add(cosine, decibels, total) for total, cosine in zip(sums, cosines, strict=True)]
 
 
+def _decibels(e: Emitter, power: Value) -> Value:
+    """Emit ``10 log10(max(power, 1e-10))``."""
+    builder = e.builder
+    power = e.maximum(power, e.constant(POWER_FLOOR, power))
+    kind = ir.VectorType(ir.IntType(32), e.width)
+
+    def integer(value: int) -> Value:
+        return ir.Constant(kind, [value] * e.width)
+
+    # The exponent is that of the power over sqrt(1/2), which leaves a mantissa in [sqrt(1/2), sqrt(2)).
+    bits = builder.add(builder.bitcast(power, kind), integer(_ONE_BITS - _SQRT_HALF_BITS))
+    exponent = builder.sub(builder.lshr(bits, integer(_MANTISSA_BITS)), integer(_ONE_BITS >> _MANTISSA_BITS))
+    octaves = builder.sitofp(exponent, power.type)
+    mantissa = builder.add(builder.and_(bits, integer(_MANTISSA_MASK)), integer(_SQRT_HALF_BITS))
+    x = e.subtract(builder.bitcast(mantissa, power.type), e.constant(1.0, power))
+    series = e.constant(_LN[0], power)
+    for coefficient in _LN[1:]:
+        series = e.multiply_add(series, x, e.constant(coefficient, power))
+    square = e.multiply(x, x)
+    small = e.multiply_add(e.multiply(series, x), square, e.multiply(square, e.constant(-0.5, power)))
+    logarithm = e.add(x, small)
+    low = e.multiply_add(
+        logarithm, e.constant(_DECIBELS_PER_E, power), e.multiply(octaves, e.constant(_OCTAVE_LOW, power))
+    )
+    return e.multiply_add(octaves, e.constant(_OCTAVE_HIGH, power), low)
+
+
 # 9 vectors of 16 lanes are the 144 lanes of a 3-second window.
-_fold_power = fold(_add_power, FoldShape(n_columns=1, n_constants=0, n_states=1, n_vectors=9))
+_fold_power = fold(_add_power, FoldShape(n_columns=1, n_constants=0, n_states=1, n_vectors=9), _decibels)
 _fold_cosines = fold(
     _add_cosines, FoldShape(n_columns=_COEFFICIENTS, n_constants=0, n_states=_COEFFICIENTS, n_vectors=3)
 )
@@ -169,47 +193,21 @@ def log_mel(width: Width, magnitude: NDArray[np.float32], tables: MelTables, scr
     scratch : MelScratch
         Gets decibels at least -100 and at most `top_db` below the window's maximum, 2e-5 dB off at most.
     """
-    decibels = scratch.decibels
-    lanes = decibels.shape[1]
-    loudest = np.float32(-np.inf)
+    decibels, loudest = scratch.decibels, scratch.loudest
+    lanes = len(loudest)
+    loudest[:] = np.float32(-np.inf)
     for mel in range(len(decibels)):
         first, end, start = tables.first[mel], tables.end[mel], tables.start[mel]
         _fold_power(width, magnitude, tables.weights, decibels, decibels, lanes, first, end, start, 1, mel)
-        # Lanes without a frame are at the floor: they are never the loudest.
-        loudest = max(loudest, np.float32(_to_decibels(decibels[mel], scratch.bits[mel])))
-    floor = loudest - tables.top_db[0]
-    for mel in range(len(decibels)):
+        row = decibels[mel]
         for lane in range(lanes):
-            decibels[mel, lane] = max(decibels[mel, lane], floor)
-
-
-@fast_kernel
-def _to_decibels(power: NDArray[np.float32], bits: NDArray[np.int32]) -> float:
-    """Replace power by decibels; `bits` is the same memory as integers. Give the largest."""
-    for lane in range(len(power)):
-        power[lane] = max(power[lane], _FLOOR)
-    for lane in range(len(power)):
-        # The exponent is that of the power over sqrt(1/2), so that the mantissa lies in [sqrt(1/2), sqrt(2)).
-        shifted = bits[lane] + (_ONE_BITS - _SQRT_HALF_BITS)
-        exponent = np.float32((shifted >> 23) - 127)
-        bits[lane] = (shifted & _MANTISSA_BITS) + _SQRT_HALF_BITS
-        x = power[lane] - np.float32(1)
-        series = _LN[0]
-        series = series * x + _LN[1]
-        series = series * x + _LN[2]
-        series = series * x + _LN[3]
-        series = series * x + _LN[4]
-        series = series * x + _LN[5]
-        series = series * x + _LN[6]
-        series = series * x + _LN[7]
-        series = series * x + _LN[8]
-        square = x * x
-        logarithm = x + (series * x * square - _HALF * square)
-        power[lane] = exponent * _OCTAVE_HIGH + (logarithm * _DECIBELS_PER_E + exponent * _OCTAVE_LOW)
-    loudest = power[0]
-    for lane in range(len(power)):
-        loudest = max(loudest, power[lane])
-    return float(loudest)
+            loudest[lane] = max(loudest[lane], row[lane])
+    # Lanes without a frame are at -100 dB: they are never the loudest.
+    floor = loudest.max() - tables.top_db[0]
+    for mel in range(len(decibels)):
+        row = decibels[mel]
+        for lane in range(lanes):
+            row[lane] = max(row[lane], floor)
 
 
 @kernel

@@ -5,22 +5,32 @@ The mean over frames of the tempogram has a closed form. Its frame `n` is the au
 ``w[m] = (1 - cos(t m)) / 2``. So the mean at a lag is the sum over `i` and ``j = i + lag`` of
 ``x[i] x[j] K(i, j)``, where `K` is the sum over frames of ``g[n] w[i - n] w[j - n]``. Multiplied out, `K`
 holds sums over `n` of `g` times 1, ``exp(-1j t n)`` and ``exp(-2j t n)``, which are taken once for all lags.
-The rest is four correlations, in double precision, and no transform.
+The rest is three correlations, in double precision, and no transform.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
 from numpy.typing import NDArray
 
-from featurizer.cpu.compiling import fast_kernel, kernel
+from featurizer.cpu.compiling import kernel
+from featurizer.cpu.layout import TILE, aligned_zeros
 from featurizer.cpu.onset import OnsetScratch, median_rise, onset_scratch
+from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
 from featurizer.spec import FeatureSpec
 from featurizer.tables import EMPHASIS, FLOAT64_TINY, tempo_tables
 
-_N_SUMS = 5
+_N_SUMS: Final = 5
+_N_ROWS: Final = 3
+_TILE_VECTORS: Final = 2
+"""Vectors of lags or frames whose sums stay in registers; in double precision each takes two."""
+_MARGIN: Final = _TILE_VECTORS * TILE
+"""What the last vectors may reach beyond an array."""
 
 
 class TempoEstimateTables(NamedTuple):
@@ -30,14 +40,18 @@ class TempoEstimateTables(NamedTuple):
     ----------
     n_frames, n_lags, delay : int
         Of `featurizer.tables.TempoTables`.
+    n_padded : int
+        Length of the padded onset strength.
     first_lag : int
         The first lag that is not ruled out.
     bpm : numpy.ndarray, shape [n_lags], float64, beats a minute
         Tempo of each lag.
     prior : numpy.ndarray, shape [n_lags], float64, in [0, 1]
         Prior of each lag, not a logarithm.
-    taper : numpy.ndarray, shape [n_lags], float64
-        Square of a frame's taper, last sample first.
+    taper : numpy.ndarray, float64
+        Square of a frame's taper, last sample first, between zeros for the places that no frame covers.
+    taper_start : int
+        Element of the taper that lies over place 0 in frame 0.
     fade : numpy.ndarray, shape [n_lags // 2], float64
         The envelope fades along it after its last frame.
     cosine, sine : numpy.ndarray, shape [2 n_lags + n_frames], float64
@@ -49,10 +63,12 @@ class TempoEstimateTables(NamedTuple):
     n_frames: int
     n_lags: int
     delay: int
+    n_padded: int
     first_lag: int
     bpm: NDArray[np.float64]
     prior: NDArray[np.float64]
     taper: NDArray[np.float64]
+    taper_start: int
     fade: NDArray[np.float64]
     cosine: NDArray[np.float64]
     sine: NDArray[np.float64]
@@ -68,16 +84,17 @@ class TempoScratch(NamedTuple):
         Of `featurizer.cpu.onset`.
     strength : numpy.ndarray, shape [n_frames], float32, dB
         Onset strength.
-    padded : numpy.ndarray, shape [3, n_padded], float64
-        The padded onset strength, last sample first, then times the cosine and times the sine of its place.
-    energy : numpy.ndarray, shape [n_frames], float64
+    padded : numpy.ndarray, shape [3, n_padded + n_lags or more], float64
+        The padded onset strength, last sample first, and its products with the cosine and the sine of its
+        place; then zeros, because vectors of lags reach beyond the first sample.
+    energy : numpy.ndarray, shape [n_frames or more], float64
         Of each frame of the tempogram.
     sums : numpy.ndarray, shape [5, n_frames + 1], float64
         Sums from each frame to the last of the gain times 1, cosine, sine, and both of the double angle.
-    factors : numpy.ndarray, shape [4, n_padded], float64
-        What the four correlations multiply by.
-    correlation : numpy.ndarray, shape [2, n_lags], float64
-        The correlations that the lag scales, and the others; the mean autocorrelation in the end.
+    factors : numpy.ndarray, shape [3, as padded], float64
+        What the three correlations multiply each row of `padded` by.
+    correlation : numpy.ndarray, shape [n_lags or more], float64
+        The mean autocorrelation.
     """
 
     onset: OnsetScratch
@@ -102,15 +119,20 @@ def tempo_estimate_tables(spec: FeatureSpec) -> TempoEstimateTables:
     if spec.n_frames > tables.n_lags // 2:
         found = f"n_frames={spec.n_frames} n_lags={tables.n_lags}"
         raise ValueError(f"the CPU back end takes windows up to half the longest lag (4 s): {found}")
+    n_padded = spec.n_frames + 2 * (tables.n_lags // 2)
     angle = 2 * np.pi / tables.n_lags * np.arange(2 * tables.n_lags + spec.n_frames)
     return TempoEstimateTables(
         n_frames=spec.n_frames,
         n_lags=tables.n_lags,
         delay=tables.delay,
+        n_padded=n_padded,
         first_lag=int(np.flatnonzero(np.isfinite(tables.log_prior))[0]),
         bpm=tables.bpm,
         prior=np.exp(tables.log_prior),
-        taper=(tables.taper**2)[::-1].copy(),
+        taper=np.concatenate(
+            (np.zeros(n_padded), (tables.taper**2)[::-1], np.zeros(spec.n_frames + _MARGIN))
+        ),
+        taper_start=n_padded + tables.n_lags - 1,
         fade=tables.fade,
         cosine=np.cos(angle),
         sine=np.sin(angle),
@@ -121,20 +143,58 @@ def tempo_estimate_tables(spec: FeatureSpec) -> TempoEstimateTables:
 def tempo_scratch(spec: FeatureSpec) -> TempoScratch:
     """Allocate the working memory."""
     tables = tempo_tables(spec)
-    n_padded = spec.n_frames + 2 * (tables.n_lags // 2)
+    pitch = spec.n_frames + 2 * (tables.n_lags // 2) + tables.n_lags + _MARGIN
     return TempoScratch(
         onset=onset_scratch(spec),
         strength=np.zeros(spec.n_frames, dtype=np.float32),
-        padded=np.zeros((3, n_padded)),
-        energy=np.zeros(spec.n_frames),
+        padded=aligned_zeros(_N_ROWS, pitch, dtype=np.float64),
+        energy=aligned_zeros(spec.n_frames + _MARGIN, dtype=np.float64),
         sums=np.zeros((_N_SUMS, spec.n_frames + 1)),
-        factors=np.zeros((4, n_padded)),
-        correlation=np.zeros((2, tables.n_lags)),
+        factors=aligned_zeros(_N_ROWS, pitch, dtype=np.float64),
+        correlation=aligned_zeros(tables.n_lags + _MARGIN, dtype=np.float64),
     )
+
+
+def _correlation(n_rows: int) -> Callable[..., None]:
+    """Compile ``sum over rows and places of factor[place] * value[place - lane]`` for neighbouring lanes."""
+
+    def correlate(
+        e: Emitter,
+        values: Memory,
+        start: Value,
+        pitch: Value,
+        factors: Memory,
+        place: Value,
+        n_places: Value,
+        sums: Memory,
+        lane: Value,
+    ) -> None:
+        # Values are reversed: the first place's and lane's stands at `start`, the next place's before it.
+        builder = e.builder
+        zero = ir.Constant(ir.VectorType(values.element, e.width), None)
+        slots = [cgutils.alloca_once_value(builder, zero) for _ in range(_TILE_VECTORS)]
+        for slot in slots:
+            builder.store(zero, slot)
+        with cgutils.for_range(builder, n_places) as loop:
+            here = builder.sub(start, loop.index)
+            for row in range(n_rows):
+                factor = e.broadcast(factors, builder.add(e.at(place, pitch, row), loop.index))
+                for vector, slot in enumerate(slots):
+                    value = e.load(values, e.offset(e.at(here, pitch, row), vector * e.width))
+                    builder.store(e.multiply_add(factor, value, builder.load(slot)), slot)
+        for vector, slot in enumerate(slots):
+            e.store(builder.load(slot), sums, e.offset(lane, vector * e.width))
+
+    return vector_operation(correlate)
+
+
+_sum_squares = _correlation(1)
+_sum_products = _correlation(_N_ROWS)
 
 
 @kernel
 def tempo(
+    width: Width,
     decibels: NDArray[np.float32],
     tables: TempoEstimateTables,
     scratch: TempoScratch,
@@ -144,6 +204,8 @@ def tempo(
 
     Parameters
     ----------
+    width : tuple
+        As long as a vector has lanes.
     decibels : numpy.ndarray, shape [n_mels, lanes], float32, dB
         ``MelScratch.decibels`` after `featurizer.cpu.mel.log_mel`.
     tables : TempoEstimateTables
@@ -151,17 +213,17 @@ def tempo(
     features : numpy.ndarray, shape [width], float64
         Gets one value.
     """
-    median_rise(decibels, scratch.onset, scratch.strength, tables.delay)
-    features[tables.column] = strongest_tempo(tables, scratch)
+    median_rise(width, decibels, tables.delay, scratch.onset, scratch.strength)
+    features[tables.column] = strongest_tempo(width, tables, scratch)
 
 
 @kernel
-def strongest_tempo(tables: TempoEstimateTables, scratch: TempoScratch) -> float:
+def strongest_tempo(width: Width, tables: TempoEstimateTables, scratch: TempoScratch) -> float:
     """Give the tempo of ``scratch.strength``: the lag with the greatest product of score and prior."""
     if not scratch.strength.any():
         return 0.0
-    mean_autocorrelation(tables, scratch)
-    correlation = scratch.correlation[0]
+    mean_autocorrelation(width, tables, scratch)
+    correlation = scratch.correlation
     best, best_lag = -1.0, 0
     for lag in range(tables.first_lag, tables.n_lags):
         # librosa compares log1p(1e6 c) + log(prior): the same order without logarithms.
@@ -172,16 +234,16 @@ def strongest_tempo(tables: TempoEstimateTables, scratch: TempoScratch) -> float
 
 
 @kernel
-def mean_autocorrelation(tables: TempoEstimateTables, scratch: TempoScratch) -> None:
+def mean_autocorrelation(width: Width, tables: TempoEstimateTables, scratch: TempoScratch) -> None:
     """Leave the mean over time of ``librosa.feature.tempogram`` of ``scratch.strength`` in the scratch.
 
-    ``scratch.correlation[0]``, shape [n_lags], float64, in [0, 1], holds it from ``first_lag`` on.
+    ``scratch.correlation``, shape [n_lags], float64, in [0, 1], holds it from ``first_lag`` on.
     """
     first = _pad(tables, scratch)
-    _frame_energy(tables, scratch, first)
+    _frame_energy(width, tables, scratch, first)
     _sum_gains(tables, scratch)
     _multiply_out(tables, scratch, first)
-    _correlate(tables, scratch, first)
+    _correlate(width, tables, scratch, first)
 
 
 @kernel
@@ -190,7 +252,7 @@ def _pad(tables: TempoEstimateTables, scratch: TempoScratch) -> int:
     half = tables.n_lags // 2
     n_frames = tables.n_frames
     backward = scratch.padded[0]
-    last = len(backward) - 1
+    last = tables.n_padded - 1
     backward[:] = 0.0
     for frame in range(n_frames):
         backward[last - half - frame] = scratch.strength[frame]
@@ -198,25 +260,24 @@ def _pad(tables: TempoEstimateTables, scratch: TempoScratch) -> int:
     end = np.float64(scratch.strength[n_frames - 1])
     for step in range(half):
         backward[last - half - n_frames - step] = np.float32(end * tables.fade[step])
-    for place in range(len(backward)):
+    for place in range(tables.n_padded):
         scratch.padded[1, last - place] = backward[last - place] * tables.cosine[place]
         scratch.padded[2, last - place] = backward[last - place] * tables.sine[place]
     return half + tables.delay
 
 
-@fast_kernel
-def _frame_energy(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
+@kernel
+def _frame_energy(width: Width, tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
     """Add up the squares of each tapered frame: frame `n` covers places ``n`` to ``n + n_lags - 1``."""
-    energy = scratch.energy
-    last = scratch.padded.shape[1] - 1
-    energy[:] = 0.0
+    last = tables.n_padded - 1
+    squares = scratch.factors[0]
     for place in range(first, last + 1):
-        square = scratch.padded[0, last - place] * scratch.padded[0, last - place]
-        start = max(0, place - tables.n_lags + 1)
-        # taper[n_lags - 1 - (place - n)] is what lies over the place in frame n.
-        offset = tables.n_lags - 1 - place
-        for frame in range(start, tables.n_frames):
-            energy[frame] += square * tables.taper[offset + frame]
+        squares[place] = scratch.padded[0, last - place] * scratch.padded[0, last - place]
+    n_places = last + 1 - first
+    for frame in range(0, tables.n_frames, _TILE_VECTORS * len(width)):
+        # Element `taper_start - place + n` of the taper is what lies over a place in frame n, 0 outside it.
+        start = tables.taper_start - first + frame
+        _sum_squares(width, tables.taper, start, 0, squares, first, n_places, scratch.energy, frame)
 
 
 @kernel
@@ -237,33 +298,27 @@ def _sum_gains(tables: TempoEstimateTables, scratch: TempoScratch) -> None:
 def _multiply_out(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
     """Prepare what the later place `j` contributes: the frames that hold both places begin by it alone."""
     factors = scratch.factors
-    last = scratch.padded.shape[1] - 1
+    last = tables.n_padded - 1
     for place in range(first, last + 1):
         frame = max(0, place - tables.n_lags + 1)
         s0, c1, s1 = scratch.sums[0, frame], scratch.sums[1, frame], scratch.sums[2, frame]
         c2, s2 = scratch.sums[3, frame], scratch.sums[4, frame]
         cosine, sine = tables.cosine[place], tables.sine[place]
         strength = 0.25 * scratch.padded[0, last - place]
-        factors[0, place] = strength * s0
-        factors[1, place] = -strength * (cosine * c1 + sine * s1)
-        factors[2, place] = strength * (0.5 * (cosine * c2 + sine * s2) - c1)
-        factors[3, place] = strength * (0.5 * (cosine * s2 - sine * c2) - s1)
+        factors[0, place] = strength * (s0 - cosine * c1 - sine * s1)
+        factors[1, place] = strength * (0.5 * (cosine * s0 + cosine * c2 + sine * s2) - c1)
+        factors[2, place] = strength * (0.5 * (sine * s0 + cosine * s2 - sine * c2) - s1)
 
 
-@fast_kernel
-def _correlate(tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
-    last = scratch.padded.shape[1] - 1
-    scaled, rest = scratch.correlation[0], scratch.correlation[1]
-    plain, cosine, sine = scratch.padded[0], scratch.padded[1], scratch.padded[2]
-    scaled[:] = 0.0
-    rest[:] = 0.0
-    for place in range(first + tables.first_lag, last + 1):
-        f0, f1 = scratch.factors[0, place], scratch.factors[1, place]
-        f2, f3 = scratch.factors[2, place], scratch.factors[3, place]
+@kernel
+def _correlate(width: Width, tables: TempoEstimateTables, scratch: TempoScratch, first: int) -> None:
+    last = tables.n_padded - 1
+    padded, factors, correlation = scratch.padded, scratch.factors, scratch.correlation
+    pitch = padded.shape[1]
+    for lag in range(tables.first_lag, tables.n_lags, _TILE_VECTORS * len(width)):
         # The earlier place, place - lag, stands at last - place + lag in the reversed rows.
-        offset = last - place
-        for lag in range(tables.first_lag, min(place - first + 1, tables.n_lags)):
-            scaled[lag] += f0 * plain[offset + lag]
-            rest[lag] += f1 * plain[offset + lag] + f2 * cosine[offset + lag] + f3 * sine[offset + lag]
+        place = first + lag
+        n_places = last + 1 - place
+        _sum_products(width, padded, last - first, pitch, factors, place, n_places, correlation, lag)
     for lag in range(tables.first_lag, tables.n_lags):
-        scaled[lag] = max((1.0 + 0.5 * tables.cosine[lag]) * scaled[lag] + rest[lag], 0.0)
+        correlation[lag] = max(correlation[lag], 0.0)

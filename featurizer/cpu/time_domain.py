@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
 from numpy.typing import NDArray
 
-from featurizer.cpu.compiling import fast_kernel, kernel
+from featurizer.cpu.compiling import kernel
 from featurizer.cpu.statistics import mean_and_variance, partial_sums
+from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
 from featurizer.spec import FeatureSpec
 from featurizer.tables import ZERO_THRESHOLD
 
-N_PARTIAL = 32
-"""Sums of squares that run side by side in one hop."""
+_N_SUMS: Final = 32
+"""Sums that run side by side over a hop, however wide the vectors are, so that all widths round alike."""
+_THRESHOLD: Final = np.float32(-ZERO_THRESHOLD)
+"""Samples below it count as negative."""
 
 
 class TimeDomainTables(NamedTuple):
@@ -25,8 +30,6 @@ class TimeDomainTables(NamedTuple):
         Step and length of a frame in samples; the length is an even number of steps.
     n_frames : int
         Number of frames.
-    threshold : numpy.ndarray, shape [1], float32
-        Samples below it count as negative.
     rms_column, crossing_column : int
         Where the means go.
     """
@@ -34,18 +37,27 @@ class TimeDomainTables(NamedTuple):
     hop_length: int
     n_fft: int
     n_frames: int
-    threshold: NDArray[np.float32]
     rms_column: int
     crossing_column: int
 
 
 class TimeDomainScratch(NamedTuple):
-    """Working memory of `time_domain`: per hop of the padded window, per frame, and for sums."""
+    """Working memory of `time_domain`.
 
-    energy: NDArray[np.float64]
-    crossings: NDArray[np.int64]
-    first_crosses: NDArray[np.int64]
-    squares: NDArray[np.float32]
+    Attributes
+    ----------
+    energy, crossings, last_crosses : numpy.ndarray, shape [n_hops], float32
+        For each hop of the padded window the sum of its squares, how often the sign changes from one of its
+        samples to the next, and whether it does so after its last one.
+    rms, rate : numpy.ndarray, shape [n_frames], float64
+        The features of each frame.
+    partial : numpy.ndarray, shape [16], float64
+        For sums.
+    """
+
+    energy: NDArray[np.float32]
+    crossings: NDArray[np.float32]
+    last_crosses: NDArray[np.float32]
     rms: NDArray[np.float64]
     rate: NDArray[np.float64]
     partial: NDArray[np.float64]
@@ -57,16 +69,15 @@ def time_domain_tables(spec: FeatureSpec) -> TimeDomainTables:
     Raises
     ------
     ValueError
-        If half a frame is not a whole number of steps.
+        If half a frame is not a whole number of steps, or a step is not a multiple of 32 samples.
     """
-    if spec.n_fft % (2 * spec.hop_length):
+    if spec.n_fft % (2 * spec.hop_length) or spec.hop_length % _N_SUMS:
         found = f"n_fft={spec.n_fft} hop_length={spec.hop_length}"
-        raise ValueError(f"n_fft must be an even multiple of hop_length: {found}")
+        raise ValueError(f"n_fft must be an even multiple of hop_length, and that one of {_N_SUMS}: {found}")
     return TimeDomainTables(
         hop_length=spec.hop_length,
         n_fft=spec.n_fft,
         n_frames=spec.n_frames,
-        threshold=np.array([-ZERO_THRESHOLD], dtype=np.float32),
         rms_column=spec.feature_names.index("rms_mean"),
         crossing_column=spec.feature_names.index("zero_crossing_rate_mean"),
     )
@@ -76,10 +87,9 @@ def time_domain_scratch(spec: FeatureSpec) -> TimeDomainScratch:
     """Allocate the working memory."""
     n_hops = spec.n_frames + spec.n_fft // spec.hop_length
     return TimeDomainScratch(
-        energy=np.zeros(n_hops),
-        crossings=np.zeros(n_hops, dtype=np.int64),
-        first_crosses=np.zeros(n_hops, dtype=np.int64),
-        squares=np.zeros(N_PARTIAL, dtype=np.float32),
+        energy=np.zeros(n_hops, dtype=np.float32),
+        crossings=np.zeros(n_hops, dtype=np.float32),
+        last_crosses=np.zeros(n_hops, dtype=np.float32),
         rms=np.zeros(spec.n_frames),
         rate=np.zeros(spec.n_frames),
         partial=partial_sums(),
@@ -88,6 +98,7 @@ def time_domain_scratch(spec: FeatureSpec) -> TimeDomainScratch:
 
 @kernel
 def time_domain(
+    width: Width,
     window: NDArray[np.float32],
     tables: TimeDomainTables,
     scratch: TimeDomainScratch,
@@ -100,6 +111,8 @@ def time_domain(
 
     Parameters
     ----------
+    width : tuple
+        As long as a vector has lanes.
     window : numpy.ndarray, shape [window_samples], float32, C-contiguous, finite
     tables : TimeDomainTables
     scratch : TimeDomainScratch
@@ -110,60 +123,89 @@ def time_domain(
     hops_per_frame = tables.n_fft // hop
     # Frame 0 is centred on sample 0: half of its hops lie before the window.
     lead = hops_per_frame // 2
+    energy, crossings, last_crosses = scratch.energy, scratch.crossings, scratch.last_crosses
+    energy[:] = 0
+    crossings[:] = 0
+    last_crosses[:] = 0
     n_samples = len(window)
-    n_hops = (n_samples + hop - 1) // hop
-    scratch.energy[:] = 0.0
-    scratch.crossings[:] = 0
-    scratch.first_crosses[:] = 0
-    for index in range(n_hops):
-        start = index * hop
-        end = min(start + hop, n_samples)
-        scratch.energy[lead + index] = _energy(window, start, end, scratch.squares)
-        first = _crosses(window, start, tables.threshold[0]) if start > 0 else 0
-        scratch.first_crosses[lead + index] = first
-        inner = _crossings(window, start + 1, end, tables.threshold[0])
-        scratch.crossings[lead + index] = inner + first
+    # What has no sample after it is not a whole hop.
+    n_whole = (n_samples - 1) // hop
+    for index in range(n_whole):
+        end = (index + 1) * hop
+        _sum_hop(width, window, index * hop, hop // _N_SUMS, energy, crossings, lead + index)
+        last_crosses[lead + index] = (window[end - 1] < _THRESHOLD) != (window[end] < _THRESHOLD)
+    _sum_rest(window[n_whole * hop :], energy, crossings, lead + n_whole)
     for frame in range(tables.n_frames):
-        energy = 0.0
-        crossings = 0
-        for index in range(frame, frame + hops_per_frame):
-            energy += scratch.energy[index]
-            crossings += scratch.crossings[index]
-        # A frame does not see the sample before its first, so the first never counts.
-        crossings -= scratch.first_crosses[frame]
-        scratch.rms[frame] = np.sqrt(energy / tables.n_fft)
-        scratch.rate[frame] = crossings / tables.n_fft
+        total, changes = np.float64(0), np.float64(0)
+        for index in range(hops_per_frame):
+            total += energy[frame + index]
+            changes += crossings[frame + index]
+        # A frame sees no sample after its last.
+        changes -= last_crosses[frame + hops_per_frame - 1]
+        scratch.rms[frame] = np.sqrt(total / tables.n_fft)
+        scratch.rate[frame] = changes / tables.n_fft
     mean_and_variance(scratch.rms, tables.n_frames, scratch.partial, features, tables.rms_column)
     mean_and_variance(scratch.rate, tables.n_frames, scratch.partial, features, tables.crossing_column)
 
 
-@kernel
-def _crosses(window: NDArray[np.float32], index: int, threshold: np.float32) -> int:
-    return int((window[index] < threshold) != (window[index - 1] < threshold))
+@vector_operation
+def _sum_hop(
+    e: Emitter,
+    window: Memory,
+    start: Value,
+    n_blocks: Value,
+    energy: Memory,
+    crossings: Memory,
+    hop: Value,
+) -> None:
+    """Sum the squares of a hop and count its sign changes, the one into the next hop included."""
+    builder = e.builder
+    vectors = range(_N_SUMS // e.width)
+    zero = ir.Constant(ir.VectorType(window.element, e.width), None)
+    squares = [cgutils.alloca_once_value(builder, zero) for _ in vectors]
+    changes = [cgutils.alloca_once_value(builder, zero) for _ in vectors]
+    for slot in (*squares, *changes):
+        builder.store(zero, slot)
+    threshold = e.constant(float(_THRESHOLD), zero)
+    one = e.constant(1.0, zero)
+    with cgutils.for_range(builder, n_blocks) as loop:
+        block = builder.add(start, builder.mul(loop.index, e.index(_N_SUMS)))
+        for vector in vectors:
+            here = e.load(window, e.offset(block, vector * e.width))
+            after = e.load(window, e.offset(block, vector * e.width + 1))
+            builder.store(e.multiply_add(here, here, builder.load(squares[vector])), squares[vector])
+            changed = builder.xor(
+                builder.fcmp_ordered("<", here, threshold), builder.fcmp_ordered("<", after, threshold)
+            )
+            count = builder.load(changes[vector])
+            builder.store(builder.select(changed, e.add(count, one), count), changes[vector])
+    for slots, target in ((squares, energy), (changes, crossings)):
+        total = _sum_lanes(e, [builder.load(slot) for slot in slots])
+        builder.store(total, builder.gep(target.pointer, [hop]))
+
+
+def _sum_lanes(e: Emitter, vectors: list[Value]) -> Value:
+    """Add up all lanes of all vectors, one half to the other, again and again."""
+    while len(vectors) > 1:
+        half = len(vectors) // 2
+        vectors = [e.add(vectors[index], vectors[half + index]) for index in range(half)]
+    (total,) = vectors
+    n = e.width
+    while n > 1:
+        n //= 2
+        total = e.add(e.shuffle(total, total, range(n)), e.shuffle(total, total, range(n, 2 * n)))
+    return e.builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
 
 @kernel
-def _crossings(window: NDArray[np.float32], start: int, end: int, threshold: np.float32) -> int:
-    count = np.int32(0)
-    here = window[start:end]
-    before = window[start - 1 : end - 1]
-    for index in range(len(here)):
-        count += np.int32((here[index] < threshold) != (before[index] < threshold))
-    return int(count)
-
-
-@fast_kernel
-def _energy(window: NDArray[np.float32], start: int, end: int, squares: NDArray[np.float32]) -> float:
-    """Sum the squares of samples `start` to `end`: at most 16 a sum in single, the sums in double."""
-    whole = start + (end - start) // N_PARTIAL * N_PARTIAL
-    squares[:] = 0
-    for block in range(start, whole, N_PARTIAL):
-        for lane in range(N_PARTIAL):
-            sample = window[block + lane]
-            squares[lane] += sample * sample
-    total = 0.0
-    for lane in range(N_PARTIAL):
-        total += squares[lane]
-    for index in range(whole, end):
-        total += np.float64(window[index]) * window[index]
-    return total
+def _sum_rest(
+    samples: NDArray[np.float32], energy: NDArray[np.float32], crossings: NDArray[np.float32], hop: int
+) -> None:
+    """Do the same for what is left after the last whole hop, at most a hop."""
+    total, changes = np.float64(0), 0
+    for index in range(len(samples)):
+        total += np.float64(samples[index]) * samples[index]
+    for index in range(1, len(samples)):
+        changes += (samples[index - 1] < _THRESHOLD) != (samples[index] < _THRESHOLD)
+    energy[hop] = total
+    crossings[hop] = changes

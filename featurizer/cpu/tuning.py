@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
 from numpy.typing import NDArray
 
 from featurizer.cpu.compiling import kernel
-from featurizer.cpu.layout import aligned_zeros, layout_of
+from featurizer.cpu.layout import TILE, aligned_zeros, layout_of
+from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
 from featurizer.spec import FeatureSpec
 from featurizer.tables import A0_HZ, N_TUNINGS, PEAK_SHARE, pitch_bins, tuning_edges
 
+_FRAME_BITS: Final = 16
+_FRAME_MASK: Final = (1 << _FRAME_BITS) - 1
 _CELL_BITS: Final = 12
 """Mantissa bits that a cell of pitches spans: 1/2048 of an octave at the most, less than a bin's 1/1200."""
 _SHARE: Final = np.float32(PEAK_SHARE)
@@ -51,24 +56,32 @@ class TuningScratch(NamedTuple):
 
     Attributes
     ----------
-    flags : numpy.ndarray, shape [lanes], uint8
-        Which frames have a peak in the bin that is looked at.
-    words : numpy.ndarray, shape [lanes / 8], uint64
-        The same memory, eight frames at once.
     limit : numpy.ndarray, shape [lanes], float32, power
         What a peak of the frame must exceed.
+    place : numpy.ndarray, shape [n], int32
+        Peaks in the order they are found: the bin times 65,536, plus the frame.
+    n_peaks : numpy.ndarray, shape [1], int64
+        Number of peaks.
+    before, here, after : numpy.ndarray, shape [n], float32
+        Magnitude beside and at each peak.
     pitch, height, ordered : numpy.ndarray, shape [n], float32, Hz and power
-        Of the peaks, in the order they are found; heights to be put in order.
+        Of the peaks; heights to be put in order.
+    pitch_bits : numpy.ndarray, shape [n], int32
+        The memory of `pitch` as integers.
     counts : numpy.ndarray, shape [100], int64
         The histogram.
     """
 
-    flags: NDArray[np.uint8]
-    words: NDArray[np.uint64]
     limit: NDArray[np.float32]
+    place: NDArray[np.int32]
+    n_peaks: NDArray[np.int64]
+    before: NDArray[np.float32]
+    here: NDArray[np.float32]
+    after: NDArray[np.float32]
     pitch: NDArray[np.float32]
     height: NDArray[np.float32]
     ordered: NDArray[np.float32]
+    pitch_bits: NDArray[np.int32]
     counts: NDArray[np.int64]
 
 
@@ -131,21 +144,26 @@ def tuning_scratch(spec: FeatureSpec) -> TuningScratch:
     lanes = layout_of(spec).lanes
     first, end = pitch_bins(spec)
     # No two neighbouring bins are both peaks.
-    most = ((end - first) // 2 + 1) * spec.n_frames
-    flags = aligned_zeros(lanes, dtype=np.uint8)
+    most = ((end - first) // 2 + 1) * spec.n_frames + TILE
+    pitch = aligned_zeros(most, dtype=np.float32)
     return TuningScratch(
-        flags=flags,
-        words=flags.view(np.uint64),
         limit=aligned_zeros(lanes, dtype=np.float32),
-        pitch=np.zeros(most, dtype=np.float32),
-        height=np.zeros(most, dtype=np.float32),
-        ordered=np.zeros(most, dtype=np.float32),
+        place=aligned_zeros(most, dtype=np.int32),
+        n_peaks=np.zeros(1, dtype=np.int64),
+        before=aligned_zeros(most, dtype=np.float32),
+        here=aligned_zeros(most, dtype=np.float32),
+        after=aligned_zeros(most, dtype=np.float32),
+        pitch=pitch,
+        height=aligned_zeros(most, dtype=np.float32),
+        ordered=aligned_zeros(most, dtype=np.float32),
+        pitch_bits=pitch.view(np.int32),
         counts=np.zeros(N_TUNINGS, dtype=np.int64),
     )
 
 
 @kernel
 def tuning_index(
+    width: Width,
     magnitude: NDArray[np.float32],
     peak: NDArray[np.float32],
     tables: TuningTables,
@@ -155,6 +173,8 @@ def tuning_index(
 
     Parameters
     ----------
+    width : tuple
+        As long as a vector has lanes.
     magnitude : numpy.ndarray, shape [at least n_bins, lanes], float32, at least 0
         Columns from ``n_frames`` on hold zeros.
     peak : numpy.ndarray, shape [lanes], float32
@@ -167,73 +187,125 @@ def tuning_index(
     int
         Index into `featurizer.tables.tuning_edges`, in [0, 99]; the bin that holds 0 where there is no pitch.
     """
-    limit = scratch.limit
-    for lane in range(len(limit)):
+    limit, n_peaks = scratch.limit, scratch.n_peaks
+    lanes = len(limit)
+    for lane in range(lanes):
         limit[lane] = _SHARE * (peak[lane] * peak[lane])
-    n_peaks = 0
-    for row in range(tables.first, tables.end):
-        _mark_peaks(magnitude, row, scratch)
-        n_peaks = _collect(magnitude, row, n_peaks, tables, scratch)
-    if n_peaks == 0:
+    n_peaks[0] = 0
+    for lane in range(0, lanes, len(width)):
+        _find_peaks(width, magnitude, lanes, lane, limit, tables.first, tables.end, scratch.place, n_peaks)
+    n = n_peaks[0]
+    if n == 0:
         return N_TUNINGS // 2
-    median = _median(scratch.height, n_peaks, scratch.ordered)
+    _refine(magnitude, n, tables, scratch)
+    median = _median(scratch.height, n, scratch.ordered)
+    return _fullest_bin(median, n, tables, scratch)
+
+
+@vector_operation
+def _find_peaks(
+    e: Emitter,
+    magnitude: Memory,
+    lanes: Value,
+    lane: Value,
+    limit: Memory,
+    first: Value,
+    end: Value,
+    place: Memory,
+    n_peaks: Memory,
+) -> None:
+    """Append the peaks of one vector: above the limit and the bin before, not below the bin after."""
+    builder = e.builder
+    limits = e.load(limit, lane)
+
+    def power(row: Value) -> Value:
+        value = e.load(magnitude, builder.add(builder.mul(row, lanes), lane))
+        return e.multiply(value, value)
+
+    before = cgutils.alloca_once_value(builder, power(builder.sub(first, e.index(1))))
+    here = cgutils.alloca_once_value(builder, power(first))
+    count = cgutils.alloca_once_value(builder, builder.load(n_peaks.pointer))
+    with cgutils.for_range(builder, builder.sub(end, first)) as loop:
+        row = builder.add(first, loop.index)
+        after = power(builder.add(row, e.index(1)))
+        middle = builder.load(here)
+        is_peak = builder.and_(
+            builder.and_(
+                builder.fcmp_ordered(">", middle, limits),
+                builder.fcmp_ordered(">", middle, builder.load(before)),
+            ),
+            builder.fcmp_ordered(">=", middle, after),
+        )
+        with builder.if_then(_is_any(e, is_peak), likely=False):
+            start = builder.add(builder.mul(row, e.index(1 << _FRAME_BITS)), lane)
+            _append(e, start, is_peak, place, count)
+        builder.store(middle, before)
+        builder.store(after, here)
+    builder.store(builder.load(count), n_peaks.pointer)
+
+
+def _is_any(e: Emitter, chosen: Value) -> Value:
+    word = ir.IntType(e.width)
+    return e.builder.icmp_unsigned("!=", e.builder.bitcast(chosen, word), word(0))
+
+
+def _append(e: Emitter, start: Value, chosen: Value, target: Memory, count: Value) -> None:
+    """Append ``start + lane`` for each chosen lane; `count` points to the number of elements so far."""
+    builder = e.builder
+    lane, word = ir.IntType(32), ir.IntType(e.width)
+    kind = ir.VectorType(lane, e.width)
+    first = e.splat(builder.trunc(start, lane), lane)
+    numbers = builder.add(first, ir.Constant(kind, list(range(e.width))))
+    done = builder.load(count)
+    address = builder.gep(target.pointer, [done])
+    compress = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [kind, address.type, chosen.type]),
+        f"llvm.masked.compressstore.v{e.width}i32",
+    )
+    builder.call(compress, [numbers, address, chosen])
+    mask = builder.zext(builder.bitcast(chosen, word), lane)
+    builder.store(builder.add(done, builder.zext(builder.ctpop(mask), done.type)), count)
+
+
+@kernel
+def _refine(magnitude: NDArray[np.float32], n: int, tables: TuningTables, scratch: TuningScratch) -> None:
+    """Refine peaks by parabolas, as ``librosa.piptrack`` does."""
+    place, before, here, after = scratch.place, scratch.before, scratch.here, scratch.after
+    for index in range(n):
+        row, lane = place[index] >> _FRAME_BITS, place[index] & _FRAME_MASK
+        before[index] = magnitude[row - 1, lane]
+        here[index] = magnitude[row, lane]
+        after[index] = magnitude[row + 1, lane]
+    sample_rate, n_fft = tables.bin_hz
+    height, pitch = scratch.height, scratch.pitch
+    for index in range(n):
+        left, middle, right = before[index], here[index], after[index]
+        left, middle, right = left * left, middle * middle, right * right
+        # librosa widens to double only after the single-precision sum and difference.
+        curvature = np.float64(right + left) - 2.0 * np.float64(middle)
+        slope = np.float64(right - left) / 2.0
+        shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
+        height[index] = middle + _HALF * ((right - left) / np.float32(2)) * shift
+        row = place[index] >> _FRAME_BITS
+        pitch[index] = np.float32((np.float64(row) + np.float64(shift)) * sample_rate / n_fft)
+
+
+@kernel
+def _fullest_bin(median: float, n: int, tables: TuningTables, scratch: TuningScratch) -> int:
+    """Count the pitches that are not below the median height; of equal bins the lowest wins."""
     counts = scratch.counts
     counts[:] = 0
-    for index in range(n_peaks):
+    for index in range(n):
         if scratch.height[index] >= median:
-            counts[_histogram_bin(scratch.pitch[index], index, tables, scratch)] += 1
+            cell = (scratch.pitch_bits[index] >> _CELL_BITS) - tables.first_cell
+            found = tables.cell_bin[cell] + (scratch.pitch[index] >= tables.cell_edge[cell])
+            counts[found if found < N_TUNINGS else 0] += 1
     best = 0
     for index in range(1, N_TUNINGS):
-        # Equal counts: the lowest bin wins, as in numpy.argmax.
         if counts[index] > counts[best]:
             best = index
     return best
-
-
-@kernel
-def _mark_peaks(magnitude: NDArray[np.float32], row: int, scratch: TuningScratch) -> None:
-    before, here, after = magnitude[row - 1], magnitude[row], magnitude[row + 1]
-    flags, limit = scratch.flags, scratch.limit
-    for lane in range(len(flags)):
-        left, middle, right = before[lane], here[lane], after[lane]
-        left, middle, right = left * left, middle * middle, right * right
-        flags[lane] = (middle > limit[lane]) & (middle > left) & (middle >= right)
-
-
-@kernel
-def _collect(
-    magnitude: NDArray[np.float32], row: int, n_peaks: int, tables: TuningTables, scratch: TuningScratch
-) -> int:
-    """Refine a row's peaks by parabolas, as ``librosa.piptrack`` does."""
-    sample_rate, n_fft = tables.bin_hz
-    for word in range(len(scratch.words)):
-        if scratch.words[word] == 0:
-            continue
-        for lane in range(8 * word, 8 * word + 8):
-            if scratch.flags[lane] == 0:
-                continue
-            before, here, after = magnitude[row - 1, lane], magnitude[row, lane], magnitude[row + 1, lane]
-            before, here, after = before * before, here * here, after * after
-            # librosa widens to double only after the single-precision sum and difference.
-            curvature = np.float64(after + before) - 2.0 * np.float64(here)
-            slope = np.float64(after - before) / 2.0
-            shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
-            scratch.height[n_peaks] = here + _HALF * ((after - before) / np.float32(2)) * shift
-            scratch.pitch[n_peaks] = np.float32((row + np.float64(shift)) * sample_rate / n_fft)
-            n_peaks += 1
-    return n_peaks
-
-
-@kernel
-def _histogram_bin(pitch: np.float32, index: int, tables: TuningTables, scratch: TuningScratch) -> int:
-    bits = scratch.pitch.view(np.int32)[index]
-    cell = (bits >> _CELL_BITS) - tables.first_cell
-    result = tables.cell_bin[cell]
-    if pitch >= tables.cell_edge[cell]:
-        result += 1
-        if result == N_TUNINGS:
-            result = 0
-    return int(result)
 
 
 @kernel

@@ -172,9 +172,11 @@ def timbre(
 ) -> None:
     """Write the features that samples and magnitudes decide."""
     magnitude = scratch.magnitude
-    _time_domain(window, tables.time_domain, scratch.time_domain, features)
+    _time_domain(tables.width, window, tables.time_domain, scratch.time_domain, features)
     spectral.spectral_shape(tables.width, magnitude, tables.spectral, scratch.spectral, features)
-    found = tuning.tuning_index(magnitude, scratch.spectral.sums[2], tables.tuning, scratch.tuning)
+    found = tuning.tuning_index(
+        tables.width, magnitude, scratch.spectral.sums[2], tables.tuning, scratch.tuning
+    )
     _chroma(tables.width, magnitude, found, tables.chroma, scratch.chroma, features)
     mel.log_mel(tables.width, magnitude, tables.mel, scratch.mel)
     mel.cepstra(tables.width, tables.mel, scratch.mel, features)

@@ -19,7 +19,7 @@ from featurizer.cpu.tempo import (
 from featurizer.gpu.mel import LogMel
 from featurizer.gpu.tempo import Tempo
 from featurizer.spec import GTZAN57
-from tests.featurizer.cpu_windows import DEVICE, WINDOWS, lanes_of, oracle_magnitude
+from tests.featurizer.cpu_windows import DEVICE, WIDTH, WINDOWS, lanes_of, oracle_magnitude
 from tests.featurizer.oracle import librosa
 
 TABLES = tempo_estimate_tables(GTZAN57)
@@ -31,21 +31,21 @@ N_FRAMES = GTZAN57.n_frames
 def estimate(decibels: torch.Tensor) -> float:
     """The tempo of a log-mel spectrogram, shape [1, n_frames, n_mels]."""
     features = np.zeros(GTZAN57.width)
-    tempo(lanes_of(decibels), TABLES, tempo_scratch(GTZAN57), features)
+    tempo(WIDTH, lanes_of(decibels), TABLES, tempo_scratch(GTZAN57), features)
     return float(features[16])
 
 
-def strength_of(decibels: torch.Tensor) -> np.ndarray:
+def strength_of(decibels: torch.Tensor, *, width: tuple[int, ...] = WIDTH) -> np.ndarray:
     strength = np.full(N_FRAMES, np.nan, dtype=np.float32)
-    median_rise(lanes_of(decibels), onset_scratch(GTZAN57), strength, TABLES.delay)
+    median_rise(width, lanes_of(decibels), TABLES.delay, onset_scratch(GTZAN57), strength)
     return strength
 
 
-def autocorrelation_of(strength: np.ndarray) -> np.ndarray:
+def autocorrelation_of(strength: np.ndarray, *, width: tuple[int, ...] = WIDTH) -> np.ndarray:
     scratch = tempo_scratch(GTZAN57)
     scratch.strength[:] = strength
-    mean_autocorrelation(TABLES, scratch)
-    result: np.ndarray = scratch.correlation[0, TABLES.first_lag :]
+    mean_autocorrelation(width, TABLES, scratch)
+    result: np.ndarray = scratch.correlation[TABLES.first_lag : TABLES.n_lags]
     return result
 
 
@@ -96,8 +96,23 @@ def test_the_closed_form_equals_the_transform_of_every_frame(onsets: list[int]) 
     np.testing.assert_allclose(autocorrelation_of(strength), expected, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
+    width = (0,) * lanes
+    decibels = LOG_MEL.decibels(oracle_magnitude("music 0").square())
+    strength = strength_of(decibels)
+    np.testing.assert_array_equal(strength_of(decibels, width=width), strength)
+    expected = autocorrelation_of(strength)
+    np.testing.assert_array_equal(autocorrelation_of(strength, width=width), expected)
+
+
+def test_another_number_of_mels_is_refused() -> None:
+    with pytest.raises(ValueError, match="n_mels=64"):
+        onset_scratch(replace(GTZAN57, n_mels=64))
+
+
 def test_strength_that_is_zero_everywhere_has_no_tempo() -> None:
-    assert strongest_tempo(TABLES, tempo_scratch(GTZAN57)) == 0
+    assert strongest_tempo(WIDTH, TABLES, tempo_scratch(GTZAN57)) == 0
 
 
 def test_windows_longer_than_half_the_longest_lag_are_refused() -> None:

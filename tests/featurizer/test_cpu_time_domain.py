@@ -12,16 +12,16 @@ from featurizer.cpu.time_domain import time_domain, time_domain_scratch, time_do
 from featurizer.gpu.statistics import mean_and_var
 from featurizer.gpu.time_domain import rms, zero_crossing_rate
 from featurizer.spec import GTZAN57
-from tests.featurizer.cpu_windows import WINDOWS, distance_in_sd, window
-from tests.featurizer.signals import N, Samples
+from tests.featurizer.cpu_windows import WIDTH, WINDOWS, distance_in_sd, window
+from tests.featurizer.signals import N, Samples, noise
 
 TABLES = time_domain_tables(GTZAN57)
 
 
-def run(samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def run(samples: Samples, *, width: tuple[int, ...] = WIDTH) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Loudness and crossing rate of each frame, and the features."""
     scratch, features = time_domain_scratch(GTZAN57), np.zeros(GTZAN57.width)
-    time_domain(samples, TABLES, scratch, features)
+    time_domain(width, samples, TABLES, scratch, features)
     return scratch.rms, scratch.rate, features
 
 
@@ -50,6 +50,24 @@ def test_a_frame_does_not_count_a_crossing_at_its_own_first_sample() -> None:
     frames = run(samples)[1].nonzero()[0]
     # The crossing at sample 20,480 is the first sample of the frame centred on 21,504, frame 42.
     assert frames.tolist() == [39, 40, 41]
+
+
+@pytest.mark.parametrize("n_samples", [128 * 512, 128 * 512 + 1, 128 * 512 + 511])
+def test_windows_that_end_on_or_beside_a_step_are_counted_to_their_end(n_samples: int) -> None:
+    spec = replace(GTZAN57, window_samples=n_samples)
+    samples = noise()[:n_samples]
+    samples[-2:] = (3, -3)
+    scratch = time_domain_scratch(spec)
+    time_domain(WIDTH, samples, time_domain_tables(spec), scratch, np.zeros(spec.width))
+    batch = torch.from_numpy(samples[None])
+    np.testing.assert_allclose(scratch.rms, rms(batch, spec=spec)[0], rtol=1e-6)
+    np.testing.assert_array_equal(scratch.rate, zero_crossing_rate(batch, spec=spec)[0])
+
+
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
+    samples = window("music 0")
+    np.testing.assert_array_equal(run(samples, width=(0,) * lanes)[2], run(samples)[2])
 
 
 def test_a_step_that_does_not_divide_half_a_frame_is_refused() -> None:

@@ -9,7 +9,7 @@ import torch
 from featurizer.cpu.tuning import histogram_bins, tuning_index, tuning_scratch, tuning_tables
 from featurizer.gpu.tuning import TuningEstimator
 from featurizer.spec import GTZAN57
-from tests.featurizer.cpu_windows import DEVICE, WINDOWS, lanes_of, oracle_magnitude
+from tests.featurizer.cpu_windows import DEVICE, WIDTH, WINDOWS, lanes_of, oracle_magnitude
 from tests.featurizer.signals import BIN_HZ
 
 TABLES = tuning_tables(GTZAN57)
@@ -17,8 +17,8 @@ SCRATCH = tuning_scratch(GTZAN57)
 ORACLE = TuningEstimator(GTZAN57, device=DEVICE)
 
 
-def tuning(magnitude: np.ndarray) -> int:
-    return int(tuning_index(magnitude, magnitude.max(axis=0), TABLES, SCRATCH))
+def tuning(magnitude: np.ndarray, *, width: tuple[int, ...] = WIDTH) -> int:
+    return int(tuning_index(width, magnitude, magnitude.max(axis=0), TABLES, SCRATCH))
 
 
 @pytest.mark.parametrize("name", WINDOWS)
@@ -31,6 +31,17 @@ def test_random_spectra_with_many_peaks_have_the_torch_stages_tuning() -> None:
     spectra = np.random.default_rng(0).uniform(0.5, 1, (20, GTZAN57.n_frames, 1_025)).astype(np.float32)
     expected = ORACLE(torch.from_numpy(spectra).square()).tolist()
     assert [tuning(lanes_of(spectrum[None])) for spectrum in spectra] == expected
+
+
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_the_width_of_the_vectors_changes_no_peak(lanes: int) -> None:
+    spectrum = lanes_of(oracle_magnitude("music 0"))
+    found = []
+    for width in (WIDTH, (0,) * lanes):
+        tuning(spectrum, width=width)
+        found.append(sorted(SCRATCH.pitch[: SCRATCH.n_peaks[0]]))
+    assert found[0] == found[1]
+    assert len(found[0]) > 100
 
 
 def test_the_bins_of_a_million_pitches_are_numpys() -> None:
