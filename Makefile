@@ -11,7 +11,7 @@ ARGS ?=
 
 # Without any of these files no CUDA device can be there, and PyTorch's gigabytes would lie idle.
 DRIVER := $(firstword $(wildcard /dev/nvidiactl /proc/driver/nvidia/version /dev/dxg))
-EXTRA ?= gpu
+EXTRA ?= $(if $(DRIVER),gpu,cpu)
 # Where the developer tools are they stay: they bring both back ends.
 WANTED := $(if $(wildcard .venv/.installed-dev),dev,$(EXTRA))
 WHY := $(if $(DRIVER),$(DRIVER) is there,no NVIDIA driver here)

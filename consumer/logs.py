@@ -14,6 +14,9 @@ from consumer.config import LogSettings
 _QUIET_LIBRARIES = ("numba", "httpx", "httpcore", "asyncio", "matplotlib")
 """Libraries whose own chatter at info and debug says nothing about tracks."""
 
+_HEARD_BY_PEOPLE = ("consumer.decoding.compiling", "featurizer.featurizer", "featurizer.kernel_store")
+"""Who warns of what a command's user waits for or can mend."""
+
 
 class _CurrentStandardError:
     """Looks standard error up at each write: a progress bar replaces it while it is drawn."""
@@ -89,3 +92,5 @@ def configure_command_logs(settings: LogSettings, *, verbose: bool) -> None:
     configure_logs(settings.model_copy(update={"level": "error", "format": "console"}))
     # It repeats itself with every failed connection; the command says what came of it, once.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    for name in _HEARD_BY_PEOPLE:
+        logging.getLogger(name).setLevel(logging.WARNING)

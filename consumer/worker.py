@@ -23,6 +23,7 @@ from modelzoo.registry import Registry
 if TYPE_CHECKING:
     from consumer.loop.kafka_loop import KafkaLoop
     from consumer.pipeline.pipeline import Pipeline
+    from consumer.ports import ConsumerPort
 
 _LOOK_SECONDS: Final = 0.05
 _MOST_POLL_AGE_SECONDS: Final = 60.0
@@ -113,9 +114,14 @@ class Worker:
         ):
             self._port = server.port
             self._pipeline = pipeline
-            self._await_pipeline(pipeline)
-            if not self._stop_requests:
-                self._run_loop(pipeline)
+            consumer = self._make_consumer()
+            try:
+                self._await_pipeline(pipeline)
+                loop = self._make_loop(pipeline, consumer)
+            except BaseException:
+                consumer.close()
+                raise
+            self._run_loop(loop, pipeline)
         _log.info("worker ended")
 
     def request_stop(self) -> None:
@@ -158,24 +164,35 @@ class Worker:
             pipeline.check()
             time.sleep(_LOOK_SECONDS)
 
-    def _run_loop(self, pipeline: Pipeline) -> None:
-        # librdkafka starts threads of its own: it is loaded once the children are there.
-        from consumer.kafka import KafkaConsumer, KafkaProducer  # noqa: PLC0415
+    def _make_consumer(self) -> ConsumerPort:
+        """Load the Kafka client, and let it find its brokers, while the children warm up."""
+        # librdkafka starts threads of its own: it is loaded once the children's server is there.
+        from consumer.kafka import KafkaConsumer  # noqa: PLC0415
+
+        return KafkaConsumer(self._settings.kafka)
+
+    def _make_loop(self, pipeline: Pipeline, consumer: ConsumerPort) -> KafkaLoop:
+        from consumer.kafka import KafkaProducer  # noqa: PLC0415 - see _make_consumer
         from consumer.loop.kafka_loop import KafkaLoop  # noqa: PLC0415
 
         settings = self._settings
-        consumer = KafkaConsumer(settings.kafka)
-        self._loop = KafkaLoop(
+        return KafkaLoop(
             settings,
             consumer=consumer,
             new_producer=lambda: KafkaProducer(settings.kafka, topics=settings.topics),
             engine=pipeline,
             metrics=self.metrics,
         )
-        for _ in range(self._stop_requests):  # a signal may have come while the loop was made
-            self._loop.request_stop()
+
+    def _run_loop(self, loop: KafkaLoop, pipeline: Pipeline) -> None:
+        if self._stop_requests:
+            loop.close()
+            return
+        self._loop = loop
+        for _ in range(self._stop_requests):  # a signal may have come just now
+            loop.request_stop()
         self._announce(pipeline)
-        self._loop.run()
+        loop.run()
 
     def _announce(self, pipeline: Pipeline) -> None:
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -124,9 +125,14 @@ class Featurizer:
         return self._executor.submit(self, windows)
 
     def warm_up(self) -> None:
-        """Run one full chunk, so that the first real one does not pay for libraries, plans and caches."""
+        """Run one full chunk, so that the first real one does not pay for libraries, plans and caches.
+
+        On a CPU whose kernels are not yet compiled this takes about a minute, in one process of a machine;
+        others wait for it.
+        """
         noise = np.random.default_rng(0).standard_normal(self.spec.window_samples).astype(np.float32)
-        self(np.tile(noise, (CHUNK_WINDOWS[self.device], 1)))
+        with _first_use(self.device):
+            self(np.tile(noise, (CHUNK_WINDOWS[self.device], 1)))
 
     def close(self) -> None:
         """Finish what was submitted and stop the worker threads; blocks. Later calls raise RuntimeError."""
@@ -178,6 +184,14 @@ def _backend(device: Device, spec: FeatureSpec) -> Backend:
     from featurizer.gpu import GpuBackend  # noqa: PLC0415 - torch takes seconds
 
     return GpuBackend(spec, device=device)
+
+
+def _first_use(device: Device) -> AbstractContextManager[None]:
+    if device == "cuda":
+        return nullcontext()
+    from featurizer.cpu.compiling import store  # noqa: PLC0415 - see _backend
+
+    return store().first_use()
 
 
 def _require_windows(windows: NDArray[np.float32], *, spec: FeatureSpec) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import structlog
+import logging
 
 from featurizer.kernel_store import kernel_store
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def announce_compilation() -> None:
@@ -22,6 +22,5 @@ def announce_compilation() -> None:
     store = kernel_store()
     if not store.is_warm:
         _log.warning(
-            "compiling the CPU kernels: once for a version and CPU level, about a minute",
-            folder=str(store.folder),
+            "compiling the CPU kernels, once for this version and CPU: about a minute, into %s", store.folder
         )
