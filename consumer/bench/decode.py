@@ -20,6 +20,7 @@ from featurizer.resample import StreamResampler
 from featurizer.source import Source
 from featurizer.spec import GTZAN57
 from featurizer.track import TrackReader
+from featurizer.window_policy import WindowPolicy
 
 _KNOWN_LENGTH = Length(is_declared=True, hides_more=False)
 
@@ -29,8 +30,8 @@ LIBRARIES: dict[str, Open] = {
     "soundfile": lambda source: open_with_soundfile(source, length=_KNOWN_LENGTH),
     "pyav": open_with_av,
 }
-"""Each by our own opener. Beside them stand `chosen`, which is `featurizer.decode.open_audio`, and `windows`,
-which is a whole `TrackReader`: what a decoding child does."""
+"""Each by our own opener. Beside them stand `chosen`, which is `featurizer.decode.open_audio`, and a whole
+`TrackReader` for each window policy: what a decoding child does."""
 
 
 def make_files(sources: Sources, folder: Path, *, seconds: float, formats: Sequence[str]) -> dict[str, Path]:
@@ -49,26 +50,31 @@ def make_files(sources: Sources, folder: Path, *, seconds: float, formats: Seque
     }
 
 
-def readers(path: Path) -> dict[str, Callable[[Path], object]]:
-    """Give what can decode a file, by name: the libraries that open it, our choice, and our windows.
-
-    A window policy is one more reader: `windows` under another name.
-    """
+def readers(path: Path, *, policies: Sequence[WindowPolicy]) -> dict[str, Callable[[Path], object]]:
+    """Give what can decode a file, by name: the libraries that open it, our choice, and our windows."""
     found: dict[str, Callable[[Path], object]] = {
         name: partial(_decode_by, opener) for name, opener in LIBRARIES.items() if _opens(path, opener)
     }
-    return {**found, "chosen": _decode, "windows": _read_windows}
+    windows = {f"windows {policy}": partial(_read_windows, policy) for policy in policies}
+    return {**found, "chosen": _decode, **windows}
 
 
 def measure(
-    path: Path, *, rounds: int, seconds: float, on_run: Callable[[str], None] = lambda _name: None
+    path: Path,
+    ways: dict[str, Callable[[Path], object]],
+    *,
+    rounds: int,
+    seconds: float,
+    on_run: Callable[[str], None] = lambda _name: None,
 ) -> dict[str, Any]:
     """Decode one file by every reader in turns, to 22,050 Hz mono.
 
     Parameters
     ----------
     path : Path
-        The file, in the page cache after the first round, which is not counted.
+        The file, in the page cache after a first round, which is not counted.
+    ways : dict
+        As `readers` gives them.
     rounds : int
         At least 1.
     seconds : float
@@ -81,7 +87,6 @@ def measure(
     dict
         JSON-ready, for each reader. Milliseconds are CPU time; `mb_per_second` counts encoded bytes.
     """
-    ways = readers(path)
     for read in ways.values():
         read(path)
     timings = interleave([Side(name, read) for name, read in ways.items()], [path] * rounds, on_run=on_run)
@@ -133,6 +138,6 @@ def _decode(path: Path) -> int:
         return sum(len(block) for block in stream.blocks())
 
 
-def _read_windows(path: Path) -> int:
-    with TrackReader(path) as reader:
+def _read_windows(policy: WindowPolicy, path: Path) -> int:
+    with TrackReader(path, policy=policy) as reader:
         return sum(len(windows) for windows in reader.windows())

@@ -34,6 +34,11 @@ class Sources:
     paths: tuple[Path, ...]
     real: bool
 
+    @property
+    def kind(self) -> str:
+        """What to call the music in a report."""
+        return "real" if self.real else "synthetic"
+
 
 def find_sources(audio: Path | None, *, folder: Path, seed: int = 0) -> Sources:
     """Find the audio files of a folder in a shuffled, repeatable order; synthesise a few without one.

@@ -80,8 +80,8 @@ class Measured:
         Of the 4-minute tracks.
     memory : dict
         Of the worker on most cores, over all its runs of 30-second tracks.
-    starts : dict
-        For each number of cores the seconds until its worker was ready.
+    starts : list of float
+        Seconds until each worker was ready.
     idle : list of float
         CPU seconds a second of each idle worker while librosa worked.
     """
@@ -90,7 +90,7 @@ class Measured:
     librosa: list[list[float]] = field(default_factory=list)
     long: Run | None = None
     memory: dict[str, Any] = field(default_factory=dict)
-    starts: dict[int, float] = field(default_factory=dict)
+    starts: list[float] = field(default_factory=list)
     idle: list[float] = field(default_factory=list)
 
 
@@ -183,7 +183,7 @@ class PipelineBench:
 
     def _warm_up(self) -> None:
         for count, service in self._services.items():
-            self._measured.starts[count] = service.worker.start_seconds
+            self._measured.starts.append(service.worker.start_seconds)
             service.run(_take(self._tracks.short, warm_up_tracks(count)), on_label=self._says("warm-up"))
         self._librosa.label(self._tracks.short[0])
 

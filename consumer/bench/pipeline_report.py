@@ -27,8 +27,8 @@ def report(measured: Measured) -> dict[str, Any]:
     - `bottleneck`: the stage, or `overhead`, that takes most CPU time.
     """
     most = max(measured.runs)
-    workers = {f"{count}_cores": _worker(runs) for count, runs in measured.runs.items()}
-    whole = workers[f"{most}_cores"]
+    workers = [{"cores": count, **_worker(runs)} for count, runs in measured.runs.items()]
+    whole = workers[-1]
     librosa = [sum(seconds) / len(seconds) for seconds in measured.librosa]
     return {
         "ratio_librosa_pipeline": median_ratio(librosa, [_cpu_of_song(run) for run in measured.runs[most]]),
@@ -37,7 +37,7 @@ def report(measured: Measured) -> dict[str, Any]:
         "scaling_two_cores": _scaling(measured),
         "bottleneck": whole["bottleneck"],
         "cores": most,
-        "start_seconds": {f"{count}_cores": seconds for count, seconds in measured.starts.items()},
+        "start_seconds": spread(measured.starts),
         "idle_cpu_ratio": percentile(measured.idle, 50) if measured.idle else None,
         "workers": workers,
         "four_minutes": _worker([measured.long]) if measured.long is not None else None,

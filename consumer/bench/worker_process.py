@@ -24,6 +24,7 @@ _POLL_SECONDS: Final = 0.1
 _READY_SECONDS: Final = 180.0
 """A cold compile cache takes half a minute on an idle core."""
 _STOP_SECONDS: Final = 60.0
+_MOST_WORDS: Final = 400  # characters: an error is told in one line
 _SECTIONS: Final = ("kafka", "topics", "fetch", "decode", "batch", "model", "worker", "serve", "log")
 
 
@@ -105,9 +106,16 @@ class WorkerProcess:
             raise BenchFailedError(f"the worker ended, exit status {status}: {self.last_words()}")
 
     def last_words(self) -> str:
-        """Give the last line of its log."""
+        """Give what the last line of its log says."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "its log is empty"
+        if not lines:
+            return "its log is empty"
+        try:
+            told = json.loads(lines[-1])
+            words = str(told.get("error") or told["event"])
+        except (ValueError, KeyError, AttributeError):
+            words = lines[-1]
+        return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]} ..."
 
     def metrics(self) -> str:
         """Give what it tells Prometheus."""

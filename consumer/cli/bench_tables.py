@@ -61,9 +61,9 @@ def decode_tables(result: dict[str, Any]) -> Iterator[Table]:
 
 def pipeline_tables(result: dict[str, Any]) -> Iterator[Table]:
     """Show what workers do on their cores, where their time goes, and what they hold."""
-    workers: dict[str, Any] = {name.replace("_", " "): one for name, one in result["workers"].items()}
+    workers = {_cores(one["cores"]): one for one in result["workers"]}
     if result["four_minutes"] is not None:
-        workers[f"{result['cores']} cores, 4 minutes"] = result["four_minutes"]
+        workers[f"{_cores(result['cores'])}, 4 minutes"] = result["four_minutes"]
     speed = _table(
         f"MP3s of {result['audio']} music, upload to committed label",
         ("worker", "songs", "songs/s", "songs a CPU second", "overhead", "most time"),
@@ -121,6 +121,10 @@ def _machine(result: dict[str, Any]) -> dict[str, str]:
         f"load {environment['load_average']} at the end",
         "commit": str(environment["commit"])[:12],
     }
+
+
+def _cores(count: int) -> str:
+    return f"{count} core" if count == 1 else f"{count} cores"
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
