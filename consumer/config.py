@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,8 +21,9 @@ from pydantic_settings import (
 )
 
 from consumer.errors import SettingsError
-
-_MASKED_WORDS: Final = frozenset({"password", "secret", "token", "key", "credential", "credentials", "jaas"})
+from consumer.settings_section import Section, mask
+from consumer.window_settings import EarlyStopSettings, Policy
+from featurizer.window_policy import ALL
 
 _toml_file: ContextVar[Path | None] = ContextVar("toml_file", default=None)
 
@@ -33,15 +33,6 @@ Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """Print like any model, but with secrets masked."""
-        masked: dict[str, Any] = _mask(self.model_dump(mode="json"))
-        return masked.items()
-
-
 class Delivery(StrEnum):
     """How results and offsets are committed."""
 
@@ -49,7 +40,7 @@ class Delivery(StrEnum):
     AT_LEAST_ONCE = "at_least_once"
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """The broker, the group and the delivery guarantee."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
@@ -69,14 +60,14 @@ class KafkaSettings(_Section):
     producer_properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 
-class RetryTopic(_Section):
+class RetryTopic(Section):
     """A topic of events that wait `delay_seconds` before their next attempt."""
 
     topic: str
     delay_seconds: Positive
 
 
-class TopicSettings(_Section):
+class TopicSettings(Section):
     """Names, sizes and adapters of the topics."""
 
     uploads: dict[str, AdapterName] = Field(default={"track-uploads": "track_uploaded"}, min_length=1)
@@ -111,7 +102,7 @@ class TopicSettings(_Section):
         return self
 
 
-class FetchSettings(_Section):
+class FetchSettings(Section):
     """Where audio may come from, and how much and how long."""
 
     file_roots: tuple[Path, ...] = ()
@@ -135,7 +126,7 @@ class FetchSettings(_Section):
     """Folder for fetched audio while it is decoded; the system's temporary folder where null."""
 
 
-class DecodeSettings(_Section):
+class DecodeSettings(Section):
     """The decoding children."""
 
     processes: Annotated[int, Field(ge=0)] = 0
@@ -145,9 +136,11 @@ class DecodeSettings(_Section):
     """A child that works longer on one track, fetch excluded, is killed."""
     max_memory_bytes: Bytes = 3 * 1024**3
     """A child that outgrows this address-space growth or resident size is ended."""
+    window_policy: Policy = ALL
+    """Which windows of a track are used: `all`, `first:N` or `spread:N`, N evenly over the track."""
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """Which model speaks, and where it is found."""
 
     name: str = "gtzan57-mlp"
@@ -158,14 +151,14 @@ class ModelSettings(_Section):
     """Whether labels carry each window's top genre."""
 
 
-class BatchSettings(_Section):
+class BatchSettings(Section):
     """Windows of many tracks share one batch, by size or wait."""
 
     max_windows: Count = 256
     max_wait_seconds: Annotated[float, Field(ge=0)] = 0.005
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """Limits of one worker."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -188,7 +181,7 @@ class WorkerSettings(_Section):
     """Deliveries of one event, the first included, before it is dead-lettered."""
 
 
-class ServeSettings(_Section):
+class ServeSettings(Section):
     """Where `/metrics`, `/healthz` and `/readyz` listen."""
 
     host: str = "127.0.0.1"
@@ -196,7 +189,7 @@ class ServeSettings(_Section):
     """0 takes a free port."""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """How the worker speaks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -218,6 +211,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     fetch: FetchSettings = FetchSettings()
     decode: DecodeSettings = DecodeSettings()
+    early_stop: EarlyStopSettings = EarlyStopSettings()
     model: ModelSettings = ModelSettings()
     batch: BatchSettings = BatchSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -278,19 +272,5 @@ def _first_problem(error: ValidationError | PydanticSettingsError) -> str:
 
 def printable(settings: Settings) -> dict[str, Any]:
     """Give the settings as JSON-ready data with every secret masked, librdkafka's properties included."""
-    masked: dict[str, Any] = _mask(settings.model_dump(mode="json"))
+    masked: dict[str, Any] = mask(settings.model_dump(mode="json"))
     return masked
-
-
-def _mask(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: "**********" if _is_secret(name) and isinstance(inner, str) else _mask(inner)
-        for name, inner in value.items()
-    }
-
-
-def _is_secret(name: str) -> bool:
-    words = name.lower().replace(".", "_").split("_")
-    return any(word in _MASKED_WORDS for word in words)

@@ -60,11 +60,19 @@ class GenreProbability(_WireModel):
 
 
 class WindowSummary(_WireModel):
-    """How a track's windows voted; `timeline` holds each window's top genre, in order of time."""
+    """How a track's windows voted; `timeline` holds each window's top genre, in order of time.
+
+    `policy` says which windows of the track were wanted (`all`, `first:N`, `spread:N`), `stopped_early` that
+    decoding ended when the label had settled. `starts_seconds` holds the start of each window of the
+    timeline; where it is null the windows follow one another without a gap from the track's start.
+    """
 
     count: Annotated[int, Field(ge=1)]
     agreement: Probability
     timeline: tuple[GenreProbability, ...] | None = None
+    starts_seconds: tuple[Seconds, ...] | None = None
+    policy: str | None = None
+    stopped_early: bool = False
 
 
 class AudioSummary(_WireModel):
@@ -133,7 +141,8 @@ class TrackLabelled(_WireModel):
 
     def without_timeline(self) -> TrackLabelled:
         """Give the same label without its timeline, for a topic that refuses the whole."""
-        return self.model_copy(update={"windows": self.windows.model_copy(update={"timeline": None})})
+        bare = self.windows.model_copy(update={"timeline": None, "starts_seconds": None})
+        return self.model_copy(update={"windows": bare})
 
 
 class _Versioned(BaseModel):

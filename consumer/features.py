@@ -46,12 +46,15 @@ class FeaturizedFile:
         Why it failed.
     spec : FeatureSpec
         Names the columns.
+    numbers : tuple of int or None
+        Of the windows in their track, from 0 on; None where they follow one another from its start.
     """
 
     path: Path
     features: NDArray[np.float32]
     error: Exception | None
     spec: FeatureSpec = GTZAN57
+    numbers: tuple[int, ...] | None = None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give the objects that `features --json` prints: one a window, or one with the error."""
@@ -59,7 +62,8 @@ class FeaturizedFile:
         if self.error is not None:
             yield {**path, "error": error_to_json(self.error)}
             return
-        for number, row in enumerate(self.features):
+        numbers = range(len(self.features)) if self.numbers is None else self.numbers
+        for number, row in zip(numbers, self.features, strict=True):
             # str gives the shortest digits that name the float32; float64's seventeen would be noise.
             values = {
                 name: float(str(value)) for name, value in zip(self.spec.feature_names, row, strict=True)
@@ -83,7 +87,12 @@ class FeatureReader:
         self._settings = settings
         self._clock = clock
         decode = settings.decode
-        work = FetchAndDecode(settings.fetch, max_duration_seconds=decode.max_duration_seconds, spec=GTZAN57)
+        work = FetchAndDecode(
+            settings.fetch,
+            max_duration_seconds=decode.max_duration_seconds,
+            spec=GTZAN57,
+            policy=decode.window_policy,
+        )
         household = Household(
             Setup(work, spec=GTZAN57, slabs=None, max_memory_bytes=decode.max_memory_bytes),
             processes=decode.processes or available_cores(),
@@ -91,7 +100,7 @@ class FeatureReader:
         )
         self._pool = DecodingPool(household, metrics=Metrics(), clock=clock)
         self._rows: dict[int, list[NDArray[np.float32]]] = {}
-        self._ended: dict[int, Exception | None] = {}
+        self._ended: dict[int, Finished | Exception] = {}
 
     def __enter__(self) -> Self:
         announce_compilation()
@@ -119,12 +128,14 @@ class FeatureReader:
                     assigned += 1
                 for event in self._pool.poll(_POLL_SECONDS) if number not in self._ended else ():
                     self._note(event)
-            error = self._ended.pop(number)
-            rows = self._rows.pop(number, [])
-            whole = (
-                np.concatenate(rows) if rows and error is None else np.empty((0, GTZAN57.width), np.float32)
-            )
-            yield FeaturizedFile(file.path, whole, error)
+            yield self._file(file.path, self._ended.pop(number), rows=self._rows.pop(number, []))
+
+    def _file(
+        self, path: Path, end: Finished | Exception, *, rows: list[NDArray[np.float32]]
+    ) -> FeaturizedFile:
+        if isinstance(end, Exception):
+            return FeaturizedFile(path, np.empty((0, GTZAN57.width), np.float32), end)
+        return FeaturizedFile(path, np.concatenate(rows), None, numbers=end.windows)
 
     def _may_assign(self, assigned: int, given: int, files: Sequence[Found]) -> bool:
         if assigned >= len(files) or assigned - given >= _AHEAD:
@@ -147,7 +158,7 @@ class FeatureReader:
             case Vectors():
                 self._rows[event.number].append(event.features)
             case Finished():
-                self._ended[event.number] = None
+                self._ended[event.number] = event
             case Failed():
                 self._ended[event.number] = event.error
             case _:

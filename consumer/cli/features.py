@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from consumer.cli.options import Config, Json, UsageError, Verbose, settings_from
+from consumer.cli.options import Config, Json, UsageError, Verbose, Windows, settings_from
 
 if TYPE_CHECKING:
     from consumer.features import FeaturizedFile
@@ -36,6 +36,7 @@ def features(
         bool,
         typer.Option("--csv", help="CSV with all features and a header.", rich_help_panel="Output"),
     ] = False,
+    windows: Windows = None,
     config: Config = None,
     verbose: Verbose = False,
 ) -> int:
@@ -62,7 +63,7 @@ def features(
 
     if as_json and as_csv:
         raise UsageError("choose one of --json and --csv")
-    settings = for_local_files(settings_from(config))
+    settings = for_local_files(settings_from(config, overrides={"decode": {"window_policy": windows}}))
     configure_command_logs(settings.log, verbose=verbose)
     found = find_audio(files)
     as_table = is_terminal() and not as_json and not as_csv

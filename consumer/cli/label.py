@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from consumer.cli.options import Config, Device, Json, Model, Verbose, model_overrides, settings_from
+from consumer.cli.options import (
+    Config,
+    Device,
+    Json,
+    Model,
+    Verbose,
+    Windows,
+    model_overrides,
+    settings_from,
+)
 
 
 def label(
@@ -21,6 +30,7 @@ def label(
     as_json: Json = False,
     device: Device = None,
     model: Model = None,
+    windows: Windows = None,
     config: Config = None,
     verbose: Verbose = False,
 ) -> int:
@@ -46,7 +56,11 @@ def label(
     from consumer.logs import configure_command_logs
     from consumer.worker import open_pipeline
 
-    overrides: dict[str, dict[str, Any]] = {"worker": {"device": device}, "model": model_overrides(model)}
+    overrides: dict[str, dict[str, Any]] = {
+        "worker": {"device": device},
+        "model": model_overrides(model),
+        "decode": {"window_policy": windows},
+    }
     settings = for_local_files(settings_from(config, overrides=overrides))
     configure_command_logs(settings.log, verbose=verbose)
     found = find_audio(files)

@@ -61,6 +61,16 @@ Model = Annotated[
         rich_help_panel="Settings",
     ),
 ]
+Windows = Annotated[
+    str | None,
+    typer.Option(
+        "--windows",
+        metavar="all|first:N|spread:N",
+        help="Which 3-second windows of a track are used: all, the first N, or N spread over it.",
+        show_default="decode.window_policy, else all",
+        rich_help_panel="Settings",
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="One JSON object a line on standard output.", rich_help_panel="Output"),

@@ -14,6 +14,7 @@ from consumer.cli.options import (
     Group,
     Model,
     Verbose,
+    Windows,
     model_overrides,
     settings_from,
 )
@@ -55,6 +56,7 @@ def worker(
     group: Group = None,
     device: Device = None,
     model: Model = None,
+    windows: Windows = None,
     config: Config = None,
     verbose: Verbose = False,
 ) -> int:
@@ -86,6 +88,7 @@ def worker(
             "fetch": {"file_roots": roots},
             "worker": {"device": device},
             "model": model_overrides(model),
+            "decode": {"window_policy": windows},
             "serve": {"port": port},
             "log": {"level": "debug" if verbose else None},
         },

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consumer.decoding.messages import ChildEnd, Finished, LinkClosedError, Raised, Ready, Release, Task
+from consumer.decoding.messages import (
+    ChildEnd,
+    Enough,
+    Finished,
+    LinkClosedError,
+    Raised,
+    Ready,
+    Release,
+    Task,
+)
 from consumer.decoding.shared_windows import SharedWindows, SlabShape
 from consumer.decoding.sinks import FeatureSink, SharingSink, WindowSink
 from consumer.decoding.work import DoTask, Work
@@ -82,7 +91,8 @@ def _sink(link: ChildEnd, setup: Setup, memory: Sequence[int]) -> WindowSink:
         shared = SharedWindows(descriptor, shape=setup.slabs)
         os.close(descriptor)
         return SharingSink(link, shared)
-    return FeatureSink(link, setup.work.featurizer(setup.spec))
+    featurize = setup.work.featurizer(setup.spec)
+    return FeatureSink(link, featurize, window_samples=setup.spec.window_samples)
 
 
 def _limit_memory(max_memory_bytes: int) -> None:
@@ -107,6 +117,8 @@ def _serve(link: ChildEnd, sink: WindowSink, do_task: DoTask) -> None:
         message = link.receive()
         if isinstance(message, Release) and isinstance(sink, SharingSink):
             sink.release(message.slab)
+        elif isinstance(message, Enough):
+            continue  # that task has ended
         elif isinstance(message, Task):
             sink.begin(message.number)
             outcome = _attempt(message, link, sink, do_task)

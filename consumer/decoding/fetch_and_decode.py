@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import BinaryIO, Final
+from functools import partial
+from typing import BinaryIO
 
 from consumer.config import FetchSettings
 from consumer.decoding.messages import Fetched, Finished, Retried, Task, Tell
@@ -12,9 +13,7 @@ from consumer.decoding.sinks import WindowSink
 from consumer.fetch import Fetcher
 from featurizer.spec import FeatureSpec
 from featurizer.track import AudioReport, TrackReader
-
-_WINDOWS_AT_ONCE: Final = 16
-"""4 MB of samples: enough for a featurizer's batch, little beside a decoder's own memory."""
+from featurizer.window_policy import WindowPolicy
 
 
 class FetchingDecoder:
@@ -28,11 +27,23 @@ class FetchingDecoder:
         A longer track is refused.
     spec : FeatureSpec
         Gives rate and length of a window.
+    policy : WindowPolicy
+        Which windows are wanted.
+    windows_at_once : int
+        How many the sink is given at a time, where there are so many.
     """
 
-    def __init__(self, fetch: FetchSettings, *, max_duration_seconds: float, spec: FeatureSpec) -> None:
-        self._max_duration_seconds = max_duration_seconds
-        self._spec = spec
+    def __init__(
+        self,
+        fetch: FetchSettings,
+        *,
+        max_duration_seconds: float,
+        spec: FeatureSpec,
+        policy: WindowPolicy,
+        windows_at_once: int,
+    ) -> None:
+        self._windows_at_once = windows_at_once
+        self._open = partial(TrackReader, spec=spec, max_duration_seconds=max_duration_seconds, policy=policy)
         self._on_retry: Callable[[str], None] | None = None
         self._fetcher = Fetcher(fetch, on_retry=self._retried)
 
@@ -51,7 +62,7 @@ class FetchingDecoder:
         with self._fetcher.fetch(task.uri, deadline=started + task.fetch_seconds) as fetched:
             decoding, cpu_decoding = time.monotonic(), time.process_time()
             tell(Fetched(task.number, decoding - started, fetched.size_bytes))
-            report = self._decode(fetched.file, sink)
+            report, stopped = self._decode(fetched.file, sink)
         return Finished(
             task.number,
             duration_seconds=float(report.duration_seconds),
@@ -63,14 +74,18 @@ class FetchingDecoder:
             fetch_cpu_seconds=cpu_decoding - cpu_started,
             decode_cpu_seconds=max(time.process_time() - cpu_decoding - sink.cpu_seconds, 0.0),
             featurize_cpu_seconds=sink.cpu_seconds,
+            windows=report.windows,
+            stopped=stopped,
         )
 
-    def _decode(self, file: BinaryIO, sink: WindowSink) -> AudioReport:
-        limit = self._max_duration_seconds
-        with TrackReader(file, spec=self._spec, max_duration_seconds=limit) as reader:
-            for windows in reader.windows(batch=_WINDOWS_AT_ONCE):
+    def _decode(self, file: BinaryIO, sink: WindowSink) -> tuple[AudioReport, bool]:
+        with self._open(file) as reader:
+            for windows in reader.windows(room=partial(sink.room, self._windows_at_once)):
                 sink.put(windows)
-            return reader.report
+                if sink.enough:
+                    reader.stop()
+                    return reader.report, True
+            return reader.report, False
 
     def _retried(self, cause: str) -> None:
         if self._on_retry is not None:

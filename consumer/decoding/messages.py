@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -37,6 +38,16 @@ class Release:
     """To the child: the parent has read this slab."""
 
     slab: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """To the child: the label of this task's track has settled, no more of its windows are wanted.
+
+    It may arrive when the task has ended, and then says nothing.
+    """
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,10 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the child: all windows of the track were sent; `sample_rate` is the source's, in Hz.
+    """From the child: all windows that are wanted of the track were sent.
 
+    `sample_rate` is the source's, in Hz. `windows` holds their numbers in the track, null where they follow
+    one another from 0; `stopped` says that `Enough` ended the decoding.
     Beside the seconds on the clock stand those of CPU time, which do not grow while others use the cores.
     """
 
@@ -96,6 +109,8 @@ class Finished:
     fetch_cpu_seconds: float = 0.0
     decode_cpu_seconds: float = 0.0
     featurize_cpu_seconds: float = 0.0
+    windows: tuple[int, ...] | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +169,10 @@ class ChildEnd:
         """
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         return pickle.loads(self._read(length))  # noqa: S301 - written by our own parent
+
+    def has_message(self) -> bool:
+        """Whether `receive` has something to read at once."""
+        return bool(select.select([self._link], [], [], 0)[0])
 
     def _read(self, count: int) -> bytes:
         data = bytearray()

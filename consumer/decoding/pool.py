@@ -17,6 +17,7 @@ import structlog
 from consumer.decoding.decoder import Decoder
 from consumer.decoding.events import Event, Failed, Samples, Vectors
 from consumer.decoding.messages import (
+    Enough,
     Features,
     Fetched,
     Finished,
@@ -116,6 +117,13 @@ class DecodingPool:
             self._holders[task.number] = decoder
             return True
         return False
+
+    def say_enough(self, number: int) -> None:
+        """Have the child that holds a task send no more of its windows; it still ends with `Finished`."""
+        decoder = self._holders.get(number)
+        if decoder is not None:
+            with suppress(OSError):  # it has just died, which will be reported
+                decoder.link.send(Enough(number))
 
     def poll(self, timeout_seconds: float) -> list[Event]:
         """Wait for events, at most so long, and give them; watches over children and replaces the dead.

@@ -13,9 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.decoding.messages import ChildEnd, Features, Release, Shared
+from consumer.decoding.messages import ChildEnd, Enough, Features, Release, Shared
 from consumer.decoding.shared_windows import SharedWindows
-from featurizer.errors import InvalidSamplesError
 
 Featurize = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -26,7 +25,8 @@ class WindowSink(Protocol):
     Attributes
     ----------
     seconds : float
-        Spent in `put` for this track: featurizing, or waiting for the parent. It is not decoding time.
+        Spent in `room` and `put` for this track: featurizing, or waiting for the parent. It is not decoding
+        time.
     cpu_seconds : float
         CPU time that this process spent on featurizing this track.
     """
@@ -38,26 +38,32 @@ class WindowSink(Protocol):
     def featurize_seconds(self) -> float:
         """Seconds of this track in which this process featurized."""
 
+    @property
+    def enough(self) -> bool:
+        """Whether the parent wants no more windows of this track; asking costs a system call."""
+
     def begin(self, number: int) -> None:
         """Begin with the windows of a track."""
 
-    def put(self, windows: NDArray[np.float32]) -> None:
-        """Take the next windows, float32 [n, window_samples]; may block while the parent is behind.
+    def room(self, count: int) -> NDArray[np.float32]:
+        """Give memory for windows, float32 [count, window_samples]; may block while the parent is behind.
 
-        Raises
-        ------
-        InvalidSamplesError
-            A sample is NaN or infinite.
+        The same memory until some of it was put.
         """
+
+    def put(self, windows: NDArray[np.float32]) -> None:
+        """Take the next windows, float32 [n, window_samples], all finite; `room`'s first rows or others."""
 
 
 class FeatureSink:
     """Featurizes in the child and sends the vectors."""
 
-    def __init__(self, link: ChildEnd, featurize: Featurize) -> None:
+    def __init__(self, link: ChildEnd, featurize: Featurize, *, window_samples: int) -> None:
         self._link = link
         self._featurize = featurize
+        self._room = np.empty((0, window_samples), dtype=np.float32)
         self._number = 0
+        self._enough = False
         self.seconds = 0.0
         self.cpu_seconds = 0.0
 
@@ -66,11 +72,28 @@ class FeatureSink:
         """All of `seconds`."""
         return self.seconds
 
+    @property
+    def enough(self) -> bool:
+        """Whether the parent wants no more windows of this track."""
+        while self._link.has_message():
+            message = self._link.receive()
+            if not isinstance(message, Enough):
+                raise TypeError(f"expected the word that it is enough, got {type(message).__name__}")
+            self._enough |= message.number == self._number
+        return self._enough
+
     def begin(self, number: int) -> None:
         """Begin with the windows of a track."""
         self._number = number
+        self._enough = False
         self.seconds = 0.0
         self.cpu_seconds = 0.0
+
+    def room(self, count: int) -> NDArray[np.float32]:
+        """Give the same memory each time: `put` has read it when it returns."""
+        if len(self._room) < count:
+            self._room = np.empty((count, self._room.shape[1]), dtype=np.float32)
+        return self._room[:count]
 
     def put(self, windows: NDArray[np.float32]) -> None:
         """Featurize the next windows and send the vectors."""
@@ -82,13 +105,15 @@ class FeatureSink:
 
 
 class SharingSink:
-    """Writes samples into shared memory and tells the parent, which featurizes."""
+    """Has samples written into shared memory and tells the parent, which featurizes."""
 
     def __init__(self, link: ChildEnd, shared: SharedWindows) -> None:
         self._link = link
         self._shared = shared
         self._free = list(range(shared.shape.slabs))
+        self._slab: int | None = None
         self._number = 0
+        self._enough = False
         self.seconds = 0.0
         self.cpu_seconds = 0.0
 
@@ -97,21 +122,39 @@ class SharingSink:
         """Zero: the parent knows."""
         return 0.0
 
+    @property
+    def enough(self) -> bool:
+        """Whether the parent wants no more windows of this track."""
+        while self._link.has_message():
+            self._hear()
+        return self._enough
+
     def begin(self, number: int) -> None:
         """Begin with the windows of a track; the parent may still read slabs of the one before."""
         self._number = number
+        self._enough = False
         self.seconds = 0.0
         self.cpu_seconds = 0.0
 
+    def room(self, count: int) -> NDArray[np.float32]:
+        """Give a free slab's first windows; blocks until the parent has given a slab back.
+
+        Raises
+        ------
+        ValueError
+            A slab holds fewer windows.
+        """
+        return self._shared.view(self._take(), count=count)
+
     def put(self, windows: NDArray[np.float32]) -> None:
-        """Copy the next windows into free slabs; blocks until the parent has given enough of them back."""
-        # Checked here, not in the parent: there one bad window would fail the batch of many tracks.
-        if not np.isfinite(windows).all():
-            raise InvalidSamplesError("samples are NaN or infinite: check the decoder or the source file")
+        """Tell the parent of the next windows, which are copied where they do not lie in a slab."""
         for start in range(0, len(windows), self._shared.shape.windows):
             part = windows[start : start + self._shared.shape.windows]
             slab = self._take()
-            self._shared.view(slab, count=len(part))[:] = part
+            place = self._shared.view(slab, count=len(part))
+            if part.ctypes.data != place.ctypes.data:
+                place[:] = part
+            self._slab = None
             self._link.send(Shared(self._number, slab, len(part)))
 
     def release(self, slab: int) -> None:
@@ -119,11 +162,19 @@ class SharingSink:
         self._free.append(slab)
 
     def _take(self) -> int:
-        started = time.monotonic()
-        while not self._free:
-            message = self._link.receive()
-            if not isinstance(message, Release):
-                raise TypeError(f"expected a slab's release, got {type(message).__name__}")
+        if self._slab is None:
+            started = time.monotonic()
+            while not self._free:
+                self._hear()
+            self.seconds += time.monotonic() - started
+            self._slab = self._free.pop()
+        return self._slab
+
+    def _hear(self) -> None:
+        message = self._link.receive()
+        if isinstance(message, Enough):
+            self._enough |= message.number == self._number
+        elif isinstance(message, Release):
             self.release(message.slab)
-        self.seconds += time.monotonic() - started
-        return self._free.pop()
+        else:
+            raise TypeError(f"expected a slab's release, got {type(message).__name__}")

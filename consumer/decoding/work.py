@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from consumer.config import FetchSettings
 from consumer.decoding.messages import Finished, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
 from featurizer.spec import GTZAN57, FeatureSpec
+from featurizer.window_policy import ALL, WindowPolicy
+
+WINDOWS_AT_ONCE: Final = 16
+"""4 MB of samples: enough for a featurizer's batch, little beside a decoder's own memory."""
 
 DoTask = Callable[[Task, WindowSink, Tell], Finished]
 """Does one task."""
@@ -72,11 +76,17 @@ class FetchAndDecode:
         A longer track is refused.
     spec : FeatureSpec
         Gives rate and length of a window.
+    policy : WindowPolicy
+        Which windows are wanted.
+    windows_at_once : int
+        How many are handed on at a time, 1 to `WINDOWS_AT_ONCE`; then a child hears whether it is enough.
     """
 
     fetch: FetchSettings
     max_duration_seconds: float
     spec: FeatureSpec
+    policy: WindowPolicy = ALL
+    windows_at_once: int = WINDOWS_AT_ONCE
 
     preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.fetch_and_decode",)
     featurizer_preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.work:warm_usual_featurizer",)
@@ -89,4 +99,10 @@ class FetchAndDecode:
         """Build the fetcher and give the function that does one task."""
         from consumer.decoding.fetch_and_decode import FetchingDecoder  # noqa: PLC0415 - see the class
 
-        return FetchingDecoder(self.fetch, max_duration_seconds=self.max_duration_seconds, spec=self.spec)
+        return FetchingDecoder(
+            self.fetch,
+            max_duration_seconds=self.max_duration_seconds,
+            spec=self.spec,
+            policy=self.policy,
+            windows_at_once=self.windows_at_once,
+        )

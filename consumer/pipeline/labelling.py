@@ -17,10 +17,13 @@ from consumer.jobs import Completion
 from consumer.metrics import Metrics
 from consumer.pipeline.featurizing import Array, Part
 from consumer.pipeline.scoring import Scored
+from consumer.pipeline.settling import Settling
 from consumer.pipeline.stages import Stages
 from consumer.pipeline.tracks import label_of
 from consumer.pipeline.under_way import TrackUnderWay
+from consumer.window_settings import EarlyStopSettings
 from featurizer.errors import FeaturizerError
+from featurizer.window_policy import WindowPolicy
 from modelzoo.errors import ModelError
 
 _OURS: Final = (ConsumerError, FeaturizerError, ModelError)
@@ -30,10 +33,27 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every track: the most seconds of a fetch, and whether labels carry a timeline."""
+    """What holds for every track.
+
+    Attributes
+    ----------
+    fetch_seconds : float
+        Most seconds of a fetch.
+    timeline : bool
+        Whether labels carry a timeline.
+    policy : WindowPolicy
+        Which windows the children are told to use.
+    window_seconds : float
+        Length of one.
+    early_stop : EarlyStopSettings
+        When a track has been heard enough.
+    """
 
     fetch_seconds: float
     timeline: bool
+    policy: WindowPolicy
+    window_seconds: float
+    early_stop: EarlyStopSettings
 
 
 class Labelling:
@@ -87,6 +107,8 @@ class Labelling:
         begun = self._pool.assign(task, deadline=deadline)
         if begun:
             self._tracks[number] = track
+            if self._rules.early_stop.confidence is not None:
+                track.settling = Settling(track.scorer.manifest, rule=self._rules.early_stop)
         return begun
 
     def turn(self, timeout_seconds: float) -> list[Completion]:
@@ -125,7 +147,7 @@ class Labelling:
                 self._observe("fetch", event.seconds)
                 self._metrics.fetched_bytes.inc(event.size_bytes)
             case Vectors():
-                track.fill(track.expect(), event.features)
+                self._fill(event.number, track, part=track.expect(), features=event.features)
             case Samples() if self._featurizing is not None:
                 self._featurizing.add(Part(event.number, track.expect()), event)
             case Finished():
@@ -154,8 +176,22 @@ class Labelling:
         if isinstance(result, Exception):
             self._complete(part.number, result)
             return
-        track.fill(part.index, result)
+        self._fill(part.number, track, part=part.index, features=result)
         self._advance(part.number, track)
+
+    def _fill(self, number: int, track: TrackUnderWay, *, part: int, features: Array) -> None:
+        track.fill(part, features)
+        if track.settling is None or track.decoded:
+            return
+        try:
+            settled = track.settling.add(track.scorer(features))
+        except ModelError:
+            raise
+        except Exception:  # noqa: BLE001 - the score of the whole track fails alike, and says why
+            settled = True
+        if settled:
+            track.settling = None
+            self._pool.say_enough(number)
 
     def _advance(self, number: int, track: TrackUnderWay) -> None:
         features = track.features()
@@ -178,7 +214,12 @@ class Labelling:
         self._observe("score", scored.seconds)
         try:
             course = track.course(
-                now=self._clock(), labelled_at=self._wall_clock(), score_seconds=scored.seconds
+                now=self._clock(),
+                labelled_at=self._wall_clock(),
+                score_seconds=scored.seconds,
+                selection=track.selection(
+                    policy=str(self._rules.policy), window_seconds=self._rules.window_seconds
+                ),
             )
             label = label_of(
                 track.job.event,

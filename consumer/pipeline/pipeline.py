@@ -20,6 +20,7 @@ from consumer.pipeline.labelling import Labelling, Rules
 from consumer.pipeline.stages import Parts, start_stages
 from consumer.pipeline.under_way import TrackUnderWay
 from consumer.pipeline.waiting import WaitingTracks
+from featurizer.spec import GTZAN57
 from modelzoo.registry import Artifact
 from modelzoo.scorer import CUDA_PROVIDER, OnnxScorer
 
@@ -90,7 +91,7 @@ class Pipeline:
         self._overflow: deque[Completion] = deque()
         self._labelling = Labelling(
             self._stages,
-            rules=Rules(settings.fetch.timeout_seconds, timeline=settings.model.timeline),
+            rules=_rules_of(settings),
             metrics=metrics,
             clock=clock,
             wall_clock=parts.wall_clock,
@@ -236,6 +237,16 @@ class Pipeline:
             except Full:
                 return
             self._overflow.popleft()
+
+
+def _rules_of(settings: Settings) -> Rules:
+    return Rules(
+        settings.fetch.timeout_seconds,
+        timeline=settings.model.timeline,
+        policy=settings.decode.window_policy,
+        window_seconds=GTZAN57.window_seconds,
+        early_stop=settings.early_stop,
+    )
 
 
 def _as_fatal(error: Exception) -> Exception:

@@ -15,7 +15,7 @@ from consumer.decoding.decoder import Limits
 from consumer.decoding.nursery import Household
 from consumer.decoding.pool import DecodingPool
 from consumer.decoding.shared_windows import SlabShape
-from consumer.decoding.work import FetchAndDecode, Work
+from consumer.decoding.work import WINDOWS_AT_ONCE, FetchAndDecode, Work
 from consumer.metrics import Metrics
 from consumer.pipeline.cores import available_cores
 from consumer.pipeline.featurizing import BatchFeaturizer, FeaturizerPort
@@ -25,8 +25,6 @@ from featurizer.spec import GTZAN57
 
 _SLABS: Final = 2
 """A child fills one while the parent reads the other."""
-_SLAB_WINDOWS: Final = 16
-"""4 MB of samples: as many windows as a child decodes at a time."""
 
 
 def utc_now() -> datetime:
@@ -89,7 +87,7 @@ def start_stages(
         Setup(
             parts.work or _usual_work(settings),
             spec=GTZAN57,
-            slabs=SlabShape(_SLABS, _SLAB_WINDOWS, GTZAN57.window_samples) if featurizer else None,
+            slabs=SlabShape(_SLABS, WINDOWS_AT_ONCE, GTZAN57.window_samples) if featurizer else None,
             max_memory_bytes=settings.decode.max_memory_bytes,
         ),
         processes=processes,
@@ -105,6 +103,11 @@ def start_stages(
 
 
 def _usual_work(settings: Settings) -> Work:
+    early_stop = settings.early_stop
     return FetchAndDecode(
-        settings.fetch, max_duration_seconds=settings.decode.max_duration_seconds, spec=GTZAN57
+        settings.fetch,
+        max_duration_seconds=settings.decode.max_duration_seconds,
+        spec=GTZAN57,
+        policy=settings.decode.window_policy,
+        windows_at_once=WINDOWS_AT_ONCE if early_stop.confidence is None else early_stop.part_windows,
     )

@@ -41,13 +41,36 @@ class StageSeconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of a track's windows were heard.
+
+    Attributes
+    ----------
+    policy : str
+        Which were wanted: `all`, `first:N`, `spread:N`.
+    starts_seconds : tuple of float or None
+        Where each begins; None where they follow one another from the track's start.
+    stopped_early : bool
+        The label had settled, and the rest of those that were wanted was left out.
+    """
+
+    policy: str = "all"
+    starts_seconds: tuple[float, ...] | None = None
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
-    """What was measured on a track's way: two moments in UTC, the seconds between, and the audio found."""
+    """What was measured on a track's way.
+
+    Two moments in UTC, the seconds between, the audio found, and which of its windows were heard.
+    """
 
     started_at: datetime
     labelled_at: datetime
     seconds: StageSeconds
     audio: AudioSummary
+    selection: Selection = Selection()
 
 
 def label_of(
@@ -79,7 +102,7 @@ def label_of(
     Raises
     ------
     ValueError
-        There is no window, or the probabilities are not the model's.
+        There is no window, the probabilities are not the model's, or the starts are not the windows'.
     """
     verdict = decide(probabilities, manifest)
     return TrackLabelled(
@@ -93,7 +116,12 @@ def label_of(
         genres=tuple(
             GenreProbability(genre=genre, probability=probability) for genre, probability in verdict.genres
         ),
-        windows=_windows(probabilities, verdict, manifest, timeline=timeline),
+        windows=_windows(
+            verdict,
+            selection=course.selection,
+            count=len(probabilities),
+            timeline=_timeline(probabilities, manifest) if timeline else None,
+        ),
         audio=course.audio,
         declared=compare(event.declared_genre, genre=verdict.genre, known=manifest.genres),
         model=ModelStamp(name=manifest.name, version=manifest.version, features=manifest.feature_set),
@@ -102,15 +130,26 @@ def label_of(
     )
 
 
-def _windows(
-    probabilities: NDArray[np.float32], verdict: Verdict, manifest: Manifest, *, timeline: bool
-) -> WindowSummary:
-    tops = tuple(
+def _timeline(probabilities: NDArray[np.float32], manifest: Manifest) -> tuple[GenreProbability, ...]:
+    return tuple(
         GenreProbability(genre=manifest.genres[int(row.argmax())], probability=float(row.max()))
         for row in probabilities
     )
+
+
+def _windows(
+    verdict: Verdict, *, selection: Selection, count: int, timeline: tuple[GenreProbability, ...] | None
+) -> WindowSummary:
+    starts = selection.starts_seconds
+    if starts is not None and len(starts) != count:
+        raise ValueError(f"expected the start of each window: windows={count} starts={len(starts)}")
     return WindowSummary(
-        count=len(probabilities), agreement=verdict.agreement, timeline=tops if timeline else None
+        count=count,
+        agreement=verdict.agreement,
+        timeline=timeline,
+        starts_seconds=starts if timeline is not None else None,
+        policy=selection.policy,
+        stopped_early=selection.stopped_early,
     )
 
 

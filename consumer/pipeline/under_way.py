@@ -12,7 +12,8 @@ from consumer.decoding.messages import Finished
 from consumer.events import AudioSummary
 from consumer.jobs import TrackJob
 from consumer.pipeline.scoring import ScorerPort
-from consumer.pipeline.tracks import Course, StageSeconds
+from consumer.pipeline.settling import Settling
+from consumer.pipeline.tracks import Course, Selection, StageSeconds
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +30,8 @@ class TrackUnderWay:
         When, in monotonic seconds.
     started_at : datetime
         The same moment in UTC.
+    settling : Settling or None
+        Tells when its label has settled; None where nobody asks, or any more.
     """
 
     job: TrackJob
@@ -37,6 +40,7 @@ class TrackUnderWay:
     started_at: datetime
     fetch_seconds: float = 0.0
     featurize_seconds: float = 0.0
+    settling: Settling | None = None
     _parts: list[NDArray[np.float32] | None] = field(default_factory=list)
     _finished: Finished | None = None
 
@@ -66,7 +70,23 @@ class TrackUnderWay:
             return None
         return np.concatenate(parts)
 
-    def course(self, *, now: float, labelled_at: datetime, score_seconds: float) -> Course:
+    def selection(self, *, policy: str, window_seconds: float) -> Selection:
+        """Say which windows were heard, of which `policy` wanted how many.
+
+        Raises
+        ------
+        ValueError
+            The track is not decoded yet.
+        """
+        if self._finished is None:
+            raise ValueError("the track is not decoded yet")
+        numbers = self._finished.windows
+        starts = None if numbers is None else tuple(number * window_seconds for number in numbers)
+        return Selection(policy, starts, stopped_early=self._finished.stopped)
+
+    def course(
+        self, *, now: float, labelled_at: datetime, score_seconds: float, selection: Selection
+    ) -> Course:
         """Give what was measured; `now` in monotonic seconds.
 
         Raises
@@ -93,4 +113,5 @@ class TrackUnderWay:
                 sample_rate=self._finished.sample_rate,
                 warnings=self._finished.warnings,
             ),
+            selection=selection,
         )

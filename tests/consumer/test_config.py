@@ -8,6 +8,7 @@ import pytest
 
 from consumer.config import load_settings, printable
 from consumer.errors import SettingsError
+from featurizer.window_policy import ALL, WindowPolicy
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,9 @@ def test_the_environment_can_name_the_file(tmp_path: Path, monkeypatch: pytest.M
         ("[kafka]\nslot = -1\n", r"kafka\.slot"),
         ('[kafka]\nbootstrap_server = "typo"\n', r"kafka\.bootstrap_server"),
         ("[kafak]\n", "kafak"),
+        ('[decode]\nwindow_policy = "spread"\n', r"decode\.window_policy: .*spread:N"),
+        ("[decode]\nwindow_policy = 3\n", r"decode\.window_policy"),
+        ("[early_stop]\nconfidence = 1.5\n", r"early_stop\.confidence"),
         ('[topics]\nlabels = "track-uploads"\n', "must differ"),
         ('[topics.uploads]\n"x" = "no-such-adapter"\n', "uploads"),
     ],
@@ -74,3 +78,22 @@ def test_secrets_are_masked_where_settings_are_printed() -> None:
 def test_settings_cannot_be_changed_after_loading() -> None:
     with pytest.raises(Exception, match="frozen"):
         load_settings().kafka.group = "other"  # type: ignore[misc]  # the point of the test
+
+
+def test_the_window_policy_is_plain_text_in_a_file_and_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _toml(tmp_path, '[decode]\nwindow_policy = "first:7"\n')
+    assert load_settings(path).decode.window_policy == WindowPolicy("first", 7)
+    monkeypatch.setenv("GENRESTREAM_DECODE__WINDOW_POLICY", "spread:10")
+    settings = load_settings(path)
+    assert settings.decode.window_policy == WindowPolicy("spread", 10)
+    assert printable(settings)["decode"]["window_policy"] == "spread:10"
+    assert load_settings(overrides=printable(settings)) == settings
+    assert load_settings(overrides={"decode": {"window_policy": "all"}}).decode.window_policy == ALL
+
+
+def test_early_stop_is_off_until_a_confidence_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().early_stop.confidence is None
+    monkeypatch.setenv("GENRESTREAM_EARLY_STOP__CONFIDENCE", "0.8")
+    assert load_settings().early_stop.confidence == 0.8

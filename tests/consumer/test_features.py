@@ -34,6 +34,14 @@ def test_each_window_is_one_object_with_its_start_and_every_feature_by_name() ->
     assert np.array_equal(np.array(list(printed.values()), dtype=np.float32), features[2])
 
 
+def test_windows_with_gaps_between_them_keep_their_numbers_and_starts() -> None:
+    features = np.zeros((2, GTZAN57.width), dtype=np.float32)
+
+    rows = list(FeaturizedFile(Path("a.mp3"), features, None, numbers=(4, 12)).rows())
+
+    assert [(row["window"], row["start_seconds"]) for row in rows] == [(4, 12.0), (12, 36.0)]
+
+
 def test_a_file_that_failed_is_one_object_with_its_error() -> None:
     empty = np.empty((0, GTZAN57.width), dtype=np.float32)
 

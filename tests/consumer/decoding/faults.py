@@ -79,6 +79,8 @@ def _do(task: Task, sink: WindowSink, tell: Tell) -> Finished:
     n_windows = int(argument) if kind == "ok" else 1
     for index in range(n_windows):
         sink.put(np.full((1, WINDOW_SAMPLES), float(index), dtype=np.float32))
+    if kind == "until-enough":
+        n_windows = _until_enough(sink, most=int(argument))
     if kind == "last-breath":
         threading.Timer(0.05, os._exit, (1,)).start()
     if kind == "crash-late":
@@ -91,7 +93,21 @@ def _do(task: Task, sink: WindowSink, tell: Tell) -> Finished:
         warnings=("short",) if kind == "warn" else (),
         decode_seconds=0.002,
         featurize_seconds=sink.featurize_seconds,
+        windows=tuple(range(1, n_windows + 1)) if kind == "until-enough" else None,
+        stopped=kind == "until-enough" and sink.enough,
     )
+
+
+def _until_enough(sink: WindowSink, *, most: int) -> int:
+    """Go on with the one window that was sent, until the parent wants no more or there are no more."""
+    n_windows = 1
+    while n_windows < most and not sink.enough:
+        room = sink.room(1)
+        room[:] = 0.0
+        sink.put(room)
+        n_windows += 1
+        time.sleep(0.002)
+    return n_windows
 
 
 def _suffer(kind: str, argument: str) -> None:

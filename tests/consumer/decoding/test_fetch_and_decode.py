@@ -14,34 +14,51 @@ from consumer.decoding.messages import Fetched, Finished, Retried, Task
 from consumer.errors import AudioNotFoundError, ForbiddenUriError
 from featurizer.errors import NotAudioError, TooLongError
 from featurizer.spec import GTZAN57
+from featurizer.window_policy import WindowPolicy
 from tests.audio import encode, music
 
 
 class Basket:
-    """A sink that keeps what it gets and claims that each put took a tenth of a second."""
+    """A sink that keeps what it gets, claims a tenth of a second for each, and wants only so much."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wanted: int) -> None:
         self.windows: list[NDArray[np.float32]] = []
         self.seconds = 0.0
         self.cpu_seconds = 0.0
+        self.wanted = wanted
 
     @property
     def featurize_seconds(self) -> float:
         return self.seconds
 
+    @property
+    def enough(self) -> bool:
+        return len(self.windows) >= self.wanted
+
     def begin(self, number: int) -> None:
         raise AssertionError("the child begins, not the work")
 
+    def room(self, count: int) -> NDArray[np.float32]:
+        self.given = np.empty((count, GTZAN57.window_samples), dtype=np.float32)
+        return self.given
+
     def put(self, windows: NDArray[np.float32]) -> None:
+        assert np.shares_memory(windows, self.given)
         self.windows.append(windows)
         self.seconds += 0.1
 
 
-def do(root: Path, uri: str, *, max_duration_seconds: float = 60.0) -> tuple[Basket, Fetched, Finished]:
+def do(
+    root: Path, uri: str, *, max_duration_seconds: float = 60.0, policy: str = "all", wanted: int = 1_000
+) -> tuple[Basket, Fetched, Finished]:
     decoder = FetchingDecoder(
-        FetchSettings(file_roots=(root,)), max_duration_seconds=max_duration_seconds, spec=GTZAN57
+        FetchSettings(file_roots=(root,)),
+        max_duration_seconds=max_duration_seconds,
+        spec=GTZAN57,
+        policy=WindowPolicy.parse(policy),
+        windows_at_once=4,
     )
-    basket, told = Basket(), list[Fetched | Retried]()
+    basket, told = Basket(wanted=wanted), list[Fetched | Retried]()
     task = Task(4, track_id="t", uri=uri, fetch_seconds=10.0)
     finished = decoder(task, basket, told.append)
     (fetched,) = told
@@ -52,13 +69,35 @@ def do(root: Path, uri: str, *, max_duration_seconds: float = 60.0) -> tuple[Bas
 def test_all_windows_arrive_in_order_with_the_report(tmp_path: Path) -> None:
     file = encode(music(61.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "a.wav")
     basket, fetched, finished = do(tmp_path, file.as_uri(), max_duration_seconds=90.0)
-    assert [len(windows) for windows in basket.windows] == [16, 4]
+    assert [len(windows) for windows in basket.windows] == [4] * 5
+    assert finished.windows is None
+    assert not finished.stopped
     assert (fetched.number, fetched.size_bytes) == (4, file.stat().st_size)
     assert finished.duration_seconds == pytest.approx(61.0)
     assert finished.sample_rate == 22_050
-    assert finished.featurize_seconds == pytest.approx(0.2)
+    assert finished.featurize_seconds == pytest.approx(0.5)
     assert finished.decode_cpu_seconds > 0
     assert finished.fetch_cpu_seconds >= 0
+
+
+def test_only_the_windows_of_the_policy_arrive_and_are_named(tmp_path: Path) -> None:
+    file = encode(music(61.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "a.wav")
+    basket, _, finished = do(tmp_path, file.as_uri(), max_duration_seconds=90.0, policy="spread:5")
+    assert [len(windows) for windows in basket.windows] == [4, 1]
+    assert finished.windows == (2, 6, 10, 14, 18)
+    assert finished.duration_seconds == 61.0
+
+
+@pytest.mark.parametrize(("policy", "numbers"), [("all", None), ("spread:9", (1, 3, 5, 7, 9, 11, 13, 15))])
+def test_no_window_follows_the_word_that_it_is_enough(
+    policy: str, numbers: tuple[int, ...] | None, tmp_path: Path
+) -> None:
+    file = encode(music(55.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "a.wav")
+    basket, _, finished = do(tmp_path, file.as_uri(), policy=policy, wanted=2)
+    assert [len(windows) for windows in basket.windows] == [4, 4]
+    assert finished.stopped
+    assert finished.windows == numbers
+    assert finished.duration_seconds == 55.0
 
 
 @pytest.mark.parametrize(

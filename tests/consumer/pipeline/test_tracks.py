@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from consumer.events import AudioSummary, Status, TrackUploaded, result_id
-from consumer.pipeline.tracks import Course, StageSeconds, label_of
+from consumer.pipeline.tracks import Course, Selection, StageSeconds, label_of
 from modelzoo.aggregate import LOW_CONFIDENCE
 from tests.modelzoo.artifacts import make_manifest
 
@@ -82,3 +83,28 @@ def test_a_track_without_windows_is_refused() -> None:
     nothing = np.empty((0, 3), dtype=np.float32)
     with pytest.raises(ValueError, match="window"):
         label_of(EVENT, probabilities=nothing, manifest=make_manifest(), course=COURSE)
+
+
+def test_windows_with_gaps_between_them_are_named_by_their_starts() -> None:
+    selection = Selection("spread:3", (3.0, 9.0, 15.0), stopped_early=True)
+    course = replace(COURSE, selection=selection)
+    label = label_of(EVENT, probabilities=PROBABILITIES, manifest=make_manifest(), course=course)
+    assert (label.windows.policy, label.windows.stopped_early) == ("spread:3", True)
+    assert label.windows.starts_seconds == (3.0, 9.0, 15.0)
+    assert label.without_timeline().windows.starts_seconds is None
+    bare = label_of(
+        EVENT, probabilities=PROBABILITIES, manifest=make_manifest(), course=course, timeline=False
+    )
+    assert (bare.windows.timeline, bare.windows.starts_seconds) == (None, None)
+
+
+def test_windows_without_gaps_need_no_starts() -> None:
+    label = label_of(EVENT, probabilities=PROBABILITIES, manifest=make_manifest(), course=COURSE)
+    assert (label.windows.policy, label.windows.starts_seconds) == ("all", None)
+    assert not label.windows.stopped_early
+
+
+def test_starts_of_other_windows_are_refused() -> None:
+    course = replace(COURSE, selection=Selection("spread:3", (3.0, 9.0)))
+    with pytest.raises(ValueError, match="starts=2"):
+        label_of(EVENT, probabilities=PROBABILITIES, manifest=make_manifest(), course=course)
