@@ -137,9 +137,9 @@ class CudaLane:
     def _slot(self, device: torch.device) -> _Slot:
         samples = (self._shapes[-1], self._spec.window_samples)
         return _Slot(
-            samples=torch.zeros(samples, pin_memory=True),
+            samples=_page_locked(samples),
             uploaded_samples=torch.zeros(samples, device=device),
-            features=torch.zeros((self._shapes[-1], self._spec.width), pin_memory=True),
+            features=_page_locked((self._shapes[-1], self._spec.width)),
             uploaded=_event(),
             done=_event(),
         )
@@ -151,6 +151,10 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 def _event() -> torch.cuda.Event:
     return torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch: untyped
+
+
+def _page_locked(shape: tuple[int, int]) -> torch.Tensor:
+    return torch.zeros(shape, pin_memory=True)
 
 
 def _pinned(windows: NDArray[np.float32]) -> torch.Tensor | None:
