@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llvmlite import ir
 from numba.core import cgutils
 
 from featurizer.cpu.vector_ir import Emitter, Memory, Value, vector_operation
@@ -33,7 +32,7 @@ class FoldShape:
     n_constants : int
         Vectors that are the same in all rows.
     n_states : int
-        Running values, which begin at 0.
+        Running values.
     n_vectors : int
         Vectors side by side in one run over the rows. What is left over is done one by one.
     """
@@ -74,8 +73,8 @@ def fold(step: Step, shape: FoldShape, finish: Finish | None = None) -> Callable
         ``folded(width, rows, columns, constants, states, lanes, first, end, column_start, column_pitch,
         state_row)``. `rows`, `constants` and `states` are float32 matrices of `lanes` columns, a multiple
         of the width. Rows `first` to ``end - 1`` are read. The first of them finds its column numbers at
-        element `column_start` of `columns`, the next one `column_pitch` further. The last running values go
-        to the rows of `states` from `state_row` on. Nothing is checked.
+        element `column_start` of `columns`, the next one `column_pitch` further. Running values begin with
+        what the rows of `states` from `state_row` on hold, and end there. Nothing is checked.
     """
 
     def folded(
@@ -126,9 +125,13 @@ def _emit_tile(
         [e.load(operands.constants, e.at(place, pitch, row)) for row in range(shape.n_constants)]
         for place in lanes
     ]
-    zero = ir.Constant(ir.VectorType(operands.rows.element, e.width), None)
+    states_start = builder.mul(operands.state_row, pitch)
+    places = [
+        [e.at(builder.add(states_start, place), pitch, state) for state in range(shape.n_states)]
+        for place in lanes
+    ]
     # Slots on the stack: LLVM makes registers of them.
-    slots = [[_slot(builder, zero) for _ in range(shape.n_states)] for _ in lanes]
+    slots = [[_slot(builder, e.load(operands.states, place)) for place in group] for group in places]
     with cgutils.for_range(builder, builder.sub(operands.end, operands.first)) as loop:
         row_start = builder.mul(builder.add(operands.first, loop.index), pitch)
         numbers_start = builder.add(operands.column_start, builder.mul(loop.index, operands.column_pitch))
@@ -141,12 +144,10 @@ def _emit_tile(
             after = step(e, row, numbers, constants, [builder.load(slot) for slot in group])
             for slot, value in zip(group, after, strict=True):
                 builder.store(value, slot)
-    states_start = builder.mul(operands.state_row, pitch)
-    for place, group in zip(lanes, slots, strict=True):
-        for number, slot in enumerate(group):
-            start = e.at(builder.add(states_start, place), pitch, number)
+    for group, targets in zip(slots, places, strict=True):
+        for slot, target in zip(group, targets, strict=True):
             value = builder.load(slot)
-            e.store(finish(e, value) if finish else value, operands.states, start)
+            e.store(finish(e, value) if finish else value, operands.states, target)
 
 
 def _slot(builder: Value, initial: Value) -> Value:

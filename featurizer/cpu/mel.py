@@ -196,6 +196,7 @@ def log_mel(width: Width, magnitude: NDArray[np.float32], tables: MelTables, scr
     decibels, loudest = scratch.decibels, scratch.loudest
     lanes = len(loudest)
     loudest[:] = np.float32(-np.inf)
+    decibels[:] = 0
     for mel in range(len(decibels)):
         first, end, start = tables.first[mel], tables.end[mel], tables.start[mel]
         _fold_power(width, magnitude, tables.weights, decibels, decibels, lanes, first, end, start, 1, mel)
@@ -227,6 +228,7 @@ def cepstra(width: Width, tables: MelTables, scratch: MelScratch, features: NDAr
     values = scratch.cepstra
     n_mels, lanes = scratch.decibels.shape
     n_mfcc = len(values)
+    values[:] = 0
     for row in range(0, n_mfcc, _COEFFICIENTS):
         _fold_cosines(
             width, scratch.decibels, tables.cosine, values, values, lanes, 0, n_mels, row, n_mfcc, row

@@ -145,11 +145,13 @@ def spectral_shape(
     n_bins = len(tables.frequency)
     lanes = magnitude.shape[1]
     sums, limits, counts = scratch.sums, scratch.limits, scratch.counts
+    sums[:] = 0
     _fold_sums(width, magnitude, tables.frequency, limits, sums, lanes, 0, n_bins, 0, 1, 0)
     for lane in range(lanes):
         total = sums[0, lane]
         limits[1, lane] = tables.rolloff_percent[0] * total
         limits[0, lane] = sums[1, lane] / (total if total >= _TINY else np.float32(1))
+    counts[:] = 0
     _fold_counts(width, magnitude, tables.frequency, limits, counts, lanes, 0, n_bins, 0, 1, 0)
     bin_hz = tables.frequency[1]
     for lane in range(lanes):

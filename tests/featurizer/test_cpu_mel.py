@@ -64,7 +64,8 @@ def test_nothing_is_more_than_80_decibels_below_the_windows_maximum() -> None:
     assert decibels.min() == decibels.max() - 80
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
     spectrum = lanes_of(oracle_magnitude("music 0"))
     np.testing.assert_array_equal(run(spectrum, width=(0,) * lanes)[1], run(spectrum)[1])

@@ -51,7 +51,8 @@ def test_rolloff_is_the_first_frequency_that_reaches_85_percent(tenth: float, ex
     assert run(lanes_of(spectrum))[1][2] == pytest.approx(expected_bin * BIN_HZ)
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
     spectrum = lanes_of(oracle_magnitude("music 0"))
     np.testing.assert_array_equal(run(spectrum, width=(0,) * lanes)[2], run(spectrum)[2])

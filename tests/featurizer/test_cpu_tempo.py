@@ -96,7 +96,8 @@ def test_the_closed_form_equals_the_transform_of_every_frame(onsets: list[int]) 
     np.testing.assert_allclose(autocorrelation_of(strength), expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
     width = (0,) * lanes
     decibels = LOG_MEL.decibels(oracle_magnitude("music 0").square())

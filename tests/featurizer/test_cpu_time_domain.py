@@ -64,7 +64,8 @@ def test_windows_that_end_on_or_beside_a_step_are_counted_to_their_end(n_samples
     np.testing.assert_array_equal(scratch.rate, zero_crossing_rate(batch, spec=spec)[0])
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_the_width_of_the_vectors_changes_nothing(lanes: int) -> None:
     samples = window("music 0")
     np.testing.assert_array_equal(run(samples, width=(0,) * lanes)[2], run(samples)[2])

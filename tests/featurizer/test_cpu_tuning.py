@@ -33,7 +33,8 @@ def test_random_spectra_with_many_peaks_have_the_torch_stages_tuning() -> None:
     assert [tuning(lanes_of(spectrum[None])) for spectrum in spectra] == expected
 
 
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_the_width_of_the_vectors_changes_no_peak(lanes: int) -> None:
     spectrum = lanes_of(oracle_magnitude("music 0"))
     found = []
