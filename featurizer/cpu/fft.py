@@ -166,6 +166,7 @@ def join_masked(
     spectrum: Memory,
     bin_: Value,
     mirror_bin: Value,
+    part: Value,
     mask: Memory,
     cell: Value,
     mirror_cell: Value,
@@ -176,9 +177,13 @@ def join_masked(
     mirror: Value,
 ) -> None:
     """Undo `separate` for bins `k` and ``1024 - k``, each times its mask; gives twice the complex bins."""
-    gain, mirror_gain = e.load(mask, cell), e.load(mask, mirror_cell)
-    x_re, x_im = (e.multiply(part, gain) for part in _load_complex(e, spectrum, bin_, 0))
-    y_re, y_im = (e.multiply(part, mirror_gain) for part in _load_complex(e, spectrum, mirror_bin, 0))
+
+    def masked(place: Value, gain: Value) -> tuple[Value, Value]:
+        imaginary = e.load(spectrum, e.builder.add(place, part))
+        return e.multiply(e.load(spectrum, place), gain), e.multiply(imaginary, gain)
+
+    x_re, x_im = masked(bin_, e.load(mask, cell))
+    y_re, y_im = masked(mirror_bin, e.load(mask, mirror_cell))
     even_re, even_im = e.add(x_re, y_re), e.subtract(x_im, y_im)
     difference = e.subtract(x_re, y_re), e.add(x_im, y_im)
     cosine, sine = e.broadcast(turns, turn), e.broadcast(turns, e.offset(turn, 1))
@@ -219,19 +224,20 @@ def transform_back_and_add(
     work_start: Value,
     taper: Memory,
     taper_start: Value,
-    columns: Memory,
-    column: Value,
+    added: Memory,
+    here: Value,
+    beyond: Value,
     row_pitch: Value,
     group_pitch: Value,
 ) -> None:
     """Do the inverse transform's second step for one `k1`; taper the samples and add them to the columns.
 
     The four samples of a frame that lie in one row go to neighbouring lanes: the vectors are shifted and
-    added in registers. What goes beyond their lanes starts the next block's.
+    added in registers. What goes beyond their lanes starts the next vector's, whose place is `beyond`.
     """
     outputs = fourier(e, lambda n2: _load_complex(e, work, work_start, n2), n=SIDE)
     for group in range(_GROUPS_PER_HOP):
-        row = e.at(column, group_pitch, group)
+        places = e.at(here, group_pitch, group), e.at(beyond, group_pitch, group)
         for part in (0, 1):
             hops = []
             for hop in range(SIDE // _GROUPS_PER_HOP):
@@ -240,14 +246,15 @@ def transform_back_and_add(
                 sample = outputs[k2][1 - part]
                 place = e.offset(taper_start, ROWS_PER_GROUP * k2 + part)
                 hops.append(e.multiply(sample, e.broadcast(taper, place)))
-            place = e.builder.add(row, row_pitch) if part else row
-            _add_shifted(e, hops, columns, place)
+            if part:
+                places = e.builder.add(places[0], row_pitch), e.builder.add(places[1], row_pitch)
+            _add_shifted(e, hops, added, places)
 
 
-def _add_shifted(e: Emitter, hops: list[Value], columns: Memory, place: Value) -> None:
+def _add_shifted(e: Emitter, hops: list[Value], added: Memory, places: tuple[Value, Value]) -> None:
     zero = e.constant(0.0, hops[0])
     lanes = range(e.width)
-    total = e.add(e.load(columns, place), hops[0])
+    total = e.add(e.load(added, places[0]), hops[0])
     beyond: Value = None
     for shift, hop in enumerate(hops[1:], start=1):
         inside = [e.width + lane - shift if lane >= shift else 0 for lane in lanes]
@@ -255,5 +262,5 @@ def _add_shifted(e: Emitter, hops: list[Value], columns: Memory, place: Value) -
         outside = [e.width + e.width - shift + lane if lane < shift else 0 for lane in lanes]
         carried = e.shuffle(zero, hop, outside)
         beyond = carried if beyond is None else e.add(beyond, carried)
-    e.store(total, columns, place)
-    e.store(beyond, columns, e.offset(place, e.width))
+    e.store(total, added, places[0])
+    e.store(beyond, added, places[1])

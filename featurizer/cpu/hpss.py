@@ -11,16 +11,16 @@ from featurizer.cpu.compiling import kernel
 from featurizer.cpu.layout import HALF_MEDIAN, TILE, Layout, aligned_zeros
 from featurizer.cpu.median import median_tile
 from featurizer.cpu.transpose import transpose_square, transposed
-from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
+from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, copy_vector, vector_operation
 
 
 class HpssScratch(NamedTuple):
-    """Memory of one block of 16 bins.
+    """Memory of 16 bins of a block.
 
     Attributes
     ----------
-    along_time : numpy.ndarray, shape [frames and mirrored frames, 16], float32
-        Magnitudes of the block, row = frame, column = bin.
+    along_time : numpy.ndarray, shape [48, 16], float32
+        Magnitudes of the block and its neighbours, row = frame, column = bin.
     harmonic : numpy.ndarray, shape [16, 16], float32
         Medians along time, row = frame, column = bin.
     percussive : numpy.ndarray, shape [16, 16], float32
@@ -32,10 +32,10 @@ class HpssScratch(NamedTuple):
     percussive: NDArray[np.float32]
 
 
-def hpss_scratch(layout: Layout) -> HpssScratch:
-    """Allocate the memory of one block."""
+def hpss_scratch() -> HpssScratch:
+    """Allocate the memory of 16 bins."""
     return HpssScratch(
-        along_time=aligned_zeros(layout.lanes + 2 * TILE, TILE, dtype=np.float32),
+        along_time=aligned_zeros(3 * TILE, TILE, dtype=np.float32),
         harmonic=aligned_zeros(TILE, TILE, dtype=np.float32),
         percussive=aligned_zeros(TILE, TILE, dtype=np.float32),
     )
@@ -55,13 +55,14 @@ def padded_magnitude(layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def mask_of(layout: Layout) -> NDArray[np.float32]:
-    """Allocate a mask, shape [n_bins padded to a multiple of 16, lanes], float32."""
-    return aligned_zeros(layout.n_tiles * TILE, layout.lanes, dtype=np.float32)
+    """Allocate the mask of a block, shape [n_bins padded to a multiple of 16, 16], float32."""
+    return aligned_zeros(layout.n_tiles * TILE, TILE, dtype=np.float32)
 
 
 @kernel
 def harmonic_mask(
     padded: NDArray[np.float32],
+    block: int,
     layout: Layout,
     width: Width,
     scale: NDArray[np.float32],
@@ -69,67 +70,89 @@ def harmonic_mask(
     scratch: HpssScratch,
     mask: NDArray[np.float32],
 ) -> None:
-    """Compute the share of each bin that is harmonic (Fitzgerald 2010; ``librosa.decompose.hpss``).
-
-    Bins go by 16, so that all but the spectrogram and the mask stays in the innermost cache.
+    """Compute the harmonic share of each bin of 16 frames (Fitzgerald 2010; ``librosa.effects.hpss`` 0.11).
 
     Parameters
     ----------
     padded : numpy.ndarray, shape [15 + n_bins + 15 or more, lanes], float32
-        Magnitudes from row 15 on; the mirrored rows before and after are written here.
+        Magnitudes from row 15 on, of this block, the one before and the one after; the mirrored rows before
+        and after are written here.
+    block : int
+        Number of the block of 16 frames.
     scale, silent_mask : numpy.ndarray, shape [lanes], float32
         Factor that keeps squares of magnitudes from underflow, and the mask where both medians are 0; both
         are 0 in lanes without a frame.
-    mask : numpy.ndarray, shape [n_bins or more, lanes], float32
+    mask : numpy.ndarray, shape [n_bins or more, 16], float32
         Written, in [0, 1]; 0 in lanes without a frame.
     """
-    _mirror_rows(padded, layout.n_bins)
     along_time, harmonic, percussive = scratch
     lanes = layout.lanes
     step = len(width)
+    first_lane = TILE * block
+    _mirror_bins(padded, first_lane, layout, width)
     for tile in range(layout.n_tiles):
-        _fill_block(padded, TILE * tile + HALF_MEDIAN, layout, width, along_time)
-        for frame in range(0, layout.n_frames, TILE):
-            source = TILE * tile * lanes + frame
+        _fill_along_time(padded, TILE * tile + HALF_MEDIAN, block, layout, width, along_time)
+        source = TILE * tile * lanes + first_lane
+        for column in range(0, TILE, step):
+            # Row 16 is the block's first frame.
+            median_tile(width, along_time, (TILE - HALF_MEDIAN) * TILE + column, TILE, harmonic, column, TILE)
+            median_tile(width, padded, source + column, lanes, percussive, column, TILE)
+        for bin_ in range(0, TILE, step):
             for column in range(0, TILE, step):
-                median_tile(width, along_time, TILE * frame + column, TILE, harmonic, column, TILE)
-                median_tile(width, padded, source + column, lanes, percussive, column, TILE)
-            for bin_ in range(0, TILE, step):
-                for column in range(0, TILE, step):
-                    mask_square(
-                        width, harmonic, TILE * column + bin_, percussive, TILE * bin_ + column, TILE,
-                        scale, silent_mask, frame + column,
-                        mask, (TILE * tile + bin_) * lanes + frame + column, lanes,
-                    )  # fmt: skip
+                mask_square(
+                    width, harmonic, TILE * column + bin_, percussive, TILE * bin_ + column, TILE,
+                    scale, silent_mask, first_lane + column,
+                    mask, (TILE * tile + bin_) * TILE + column, TILE,
+                )  # fmt: skip
 
 
 @kernel
-def _mirror_rows(padded: NDArray[np.float32], n_bins: int) -> None:
-    """Repeat the first and last 15 rows in mirrored order, the edge included."""
-    end = HALF_MEDIAN + n_bins
-    for row in range(HALF_MEDIAN):
-        padded[HALF_MEDIAN - 1 - row] = padded[HALF_MEDIAN + row]
-        padded[end + row] = padded[end - 1 - row]
+def _mirror_bins(padded: NDArray[np.float32], first_lane: int, layout: Layout, width: Width) -> None:
+    """Repeat the first and last 15 bins in mirrored order, the edge included."""
+    lanes = layout.lanes
+    end = HALF_MEDIAN + layout.n_bins
+    for lane in range(first_lane, first_lane + TILE, len(width)):
+        for row in range(HALF_MEDIAN):
+            before, after = HALF_MEDIAN + row, end - 1 - row
+            copy_vector(width, padded, before * lanes + lane, padded, (HALF_MEDIAN - 1 - row) * lanes + lane)
+            copy_vector(width, padded, after * lanes + lane, padded, (end + row) * lanes + lane)
 
 
 @kernel
-def _fill_block(
+def _fill_along_time(
     padded: NDArray[np.float32],
     first_row: int,
+    block: int,
     layout: Layout,
     width: Width,
     along_time: NDArray[np.float32],
 ) -> None:
-    """Transpose 16 rows of magnitudes and mirror the first and last 15 frames."""
+    """Transpose 16 bins of a block and its neighbours; mirror the frames at the window's ends."""
     step = len(width)
     lanes = layout.lanes
-    for frame in range(0, layout.n_frames, step):
+    # Row 0 is the first frame of the block before.
+    first_frame = TILE * (block - 1)
+    for frame in range(max(first_frame, 0), min(first_frame + 3 * TILE, lanes), step):
         for bin_ in range(0, TILE, step):
             transpose_square(
                 width, padded, (first_row + bin_) * lanes + frame, lanes,
-                along_time, (HALF_MEDIAN + frame) * TILE + bin_, TILE,
+                along_time, (frame - first_frame) * TILE + bin_, TILE,
             )  # fmt: skip
-    _mirror_rows(along_time, layout.n_frames)
+    for column in range(0, TILE, step):
+        for back in range(1, TILE if block == 0 else 1):
+            copy_vector(
+                width,
+                along_time,
+                (TILE + back - 1) * TILE + column,
+                along_time,
+                (TILE - back) * TILE + column,
+            )
+        end = layout.n_frames - first_frame
+        for on in range(max(3 * TILE - end, 0)):
+            if on < HALF_MEDIAN:
+                copy_vector(
+                    width, along_time, (end - 1 - on) * TILE + column, along_time, (end + on) * TILE + column
+                )
 
 
 @vector_operation

@@ -45,7 +45,9 @@ class Layout(NamedTuple):
     lanes : int
         Frames, padded to a multiple of 16: length of a spectrogram's row.
     n_tiles : int
-        Blocks of 16 bins that cover a spectrum.
+        Groups of 16 bins that cover a spectrum.
+    n_blocks : int
+        Groups of 16 frames that cover a window.
     row_pitch, group_pitch : int
         Elements between two rows of columns, and between two groups of 64 rows.
     """
@@ -55,12 +57,16 @@ class Layout(NamedTuple):
     n_bins: int
     lanes: int
     n_tiles: int
+    n_blocks: int
     row_pitch: int
     group_pitch: int
 
 
 ROWS_PER_GROUP: Final = 64
 N_GROUPS: Final = HOP // ROWS_PER_GROUP
+ADDED_ROW_PITCH: Final = 2 * TILE
+ADDED_GROUP_PITCH: Final = ROWS_PER_GROUP * ADDED_ROW_PITCH + TILE
+"""Pitches of columns that hold two blocks of 16 lanes."""
 
 
 def layout_of(spec: FeatureSpec) -> Layout:
@@ -88,6 +94,7 @@ def layout_of(spec: FeatureSpec) -> Layout:
         n_bins=n_bins,
         lanes=lanes,
         n_tiles=-(-n_bins // TILE),
+        n_blocks=lanes // TILE,
         row_pitch=row_pitch,
         group_pitch=ROWS_PER_GROUP * row_pitch + TILE,
     )

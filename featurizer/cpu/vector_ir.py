@@ -228,3 +228,15 @@ def _operand(emitter: Emitter, context: Any, kind: Any, value: Any) -> Any:
     if isinstance(kind, types.Float):
         return emitter.splat(value, context.get_data_type(kind))
     return value
+
+
+@vector_operation
+def copy_vector(e: Emitter, source: Memory, source_start: Value, target: Memory, target_start: Value) -> None:
+    """Copy one vector."""
+    e.store(e.load(source, source_start), target, target_start)
+
+
+@vector_operation
+def clear_vector(e: Emitter, target: Memory, start: Value) -> None:
+    """Write one vector of zeros."""
+    e.store(ir.Constant(ir.VectorType(target.element, e.width), None), target, start)

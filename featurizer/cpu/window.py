@@ -7,7 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featurizer.cpu import chroma, hpss, mel, overlap_add, spectral, stft, tempo, time_domain, tuning
+from featurizer.cpu import (
+    chroma,
+    columns,
+    hpss,
+    mel,
+    overlap_add,
+    spectral,
+    stft,
+    stft_tables,
+    tempo,
+    time_domain,
+    tuning,
+)
 from featurizer.cpu.compiling import kernel
 from featurizer.cpu.layout import FloatType, Layout, columns_of, layout_of
 from featurizer.cpu.vector_ir import Width
@@ -34,8 +46,8 @@ class WindowTables(NamedTuple):
     layout: Layout
     width: Width
     harmonic_column: int
-    forward: stft.ForwardTables
-    inverse: stft.InverseTables
+    forward: stft_tables.ForwardTables
+    inverse: stft_tables.InverseTables
     parts: overlap_add.PartsTables
     time_domain: time_domain.TimeDomainTables
     spectral: spectral.SpectralTables
@@ -50,20 +62,19 @@ class WindowScratch(NamedTuple):
 
     Attributes
     ----------
-    samples, added : numpy.ndarray, flat, float32
-        The window and the harmonic part's frames, added up, in columns as `Layout` says.
+    samples : numpy.ndarray, flat, float32
+        The window in columns as `Layout` says.
     padded, magnitude : numpy.ndarray, shape [mirrored rows too, lanes] and [n_bins, lanes], float32
         Magnitude spectrogram; they share memory.
-    mask : numpy.ndarray, shape [n_bins or more, lanes], float32
-        Harmonic share.
+    mask : numpy.ndarray, shape [n_bins or more, 16], float32
+        Harmonic share of a block.
     """
 
     samples: NDArray[np.float32]
-    added: NDArray[np.float32]
     padded: NDArray[np.float32]
     magnitude: NDArray[np.float32]
     mask: NDArray[np.float32]
-    stft: stft.StftScratch
+    stft: stft_tables.StftScratch
     hpss: hpss.HpssScratch
     parts: overlap_add.PartsScratch
     time_domain: time_domain.TimeDomainScratch
@@ -96,8 +107,8 @@ def window_tables(spec: FeatureSpec, *, vector_width: int, dtype: FloatType) -> 
         layout=layout,
         width=width,
         harmonic_column=spec.feature_names.index("harmony_mean"),
-        forward=stft.forward_tables(width, dtype=dtype),
-        inverse=stft.inverse_tables(width),
+        forward=stft_tables.forward_tables(width, dtype=dtype),
+        inverse=stft_tables.inverse_tables(width),
         parts=overlap_add.parts_tables(spec, layout, width=width),
         time_domain=time_domain.time_domain_tables(spec),
         spectral=spectral.spectral_tables(spec),
@@ -109,18 +120,17 @@ def window_tables(spec: FeatureSpec, *, vector_width: int, dtype: FloatType) -> 
 
 
 def window_scratch(spec: FeatureSpec, *, vector_width: int, dtype: FloatType) -> WindowScratch:
-    """Allocate the memory of all stages, about 5 MB for windows of 3 seconds."""
+    """Allocate the memory of all stages, about 2.5 MB for windows of 3 seconds."""
     width = (0,) * vector_width
     layout = layout_of(spec)
     padded, magnitude = hpss.padded_magnitude(layout)
     return WindowScratch(
         samples=columns_of(layout),
-        added=columns_of(layout),
         padded=padded,
         magnitude=magnitude,
         mask=hpss.mask_of(layout),
-        stft=stft.stft_scratch(layout, width=width, dtype=dtype),
-        hpss=hpss.hpss_scratch(layout),
+        stft=stft_tables.stft_scratch(layout, width=width, dtype=dtype),
+        hpss=hpss.hpss_scratch(),
         parts=overlap_add.parts_scratch(width=width),
         time_domain=time_domain.time_domain_scratch(spec),
         spectral=spectral.spectral_scratch(spec),
@@ -149,63 +159,56 @@ def featurize_windows(
         Written.
     """
     for index in range(len(windows)):
-        row = features[index]
-        unscale = spectrum(windows[index], tables, scratch)
-        timbre(windows[index], tables, scratch, row)
-        parts(unscale, tables, scratch, row)
+        split(windows[index], tables, scratch, features[index])
+        describe(windows[index], tables, scratch, features[index])
 
 
 @kernel
-def spectrum(window: NDArray[np.float32], tables: WindowTables, scratch: WindowScratch) -> float:
-    """Leave the window's spectrum and magnitude in the scratch; return the factor that undoes its scale."""
-    unscale = stft.set_scale(window, tables.layout, tables.width, scratch.stft)
-    stft.samples_to_columns(window, scratch.samples, tables.layout, tables.width, scratch.stft)
-    stft.forward(
-        scratch.samples, tables.layout, tables.forward, tables.width, scratch.stft, scratch.magnitude
-    )
-    return unscale
+def split(
+    window: NDArray[np.float32], tables: WindowTables, scratch: WindowScratch, features: NDArray[np.float64]
+) -> None:
+    """Leave the window's magnitudes in the scratch; write the features of its parts.
+
+    Frames go by 16: a block is transformed, then the one before it, whose medians need its magnitudes, is
+    masked and transformed back. So spectra never leave the second-level cache.
+    """
+    layout, width, samples = tables.layout, tables.width, scratch.samples
+    unscale = columns.set_scale(window, layout, width, scratch.stft)
+    columns.samples_to_columns(window, samples, layout, width, scratch.stft)
+    stft.clear_added(scratch.parts.added, width)
+    scratch.parts.sums[:] = 0
+    for block in range(layout.n_blocks + 1):
+        if block < layout.n_blocks:
+            stft.forward(samples, block, layout, tables.forward, scratch.stft, scratch.magnitude)
+        if block > 0:
+            hpss.harmonic_mask(
+                scratch.padded,
+                block - 1,
+                layout,
+                width,
+                scratch.stft.scale,
+                scratch.stft.silent_mask,
+                scratch.hpss,
+                scratch.mask,
+            )
+            stft.inverse(scratch.mask, block - 1, layout, tables.inverse, scratch.stft, scratch.parts.added)
+            overlap_add.add_block(samples, block - 1, layout, tables.parts, scratch.parts)
+    # The last frames reach into one more block.
+    overlap_add.add_block(samples, layout.n_blocks, layout, tables.parts, scratch.parts)
+    overlap_add.write_statistics(unscale, layout, scratch.parts, features, tables.harmonic_column)
 
 
 @kernel
-def timbre(
+def describe(
     window: NDArray[np.float32], tables: WindowTables, scratch: WindowScratch, features: NDArray[np.float64]
 ) -> None:
     """Write the features that samples and magnitudes decide."""
-    magnitude = scratch.magnitude
-    _time_domain(tables.width, window, tables.time_domain, scratch.time_domain, features)
-    spectral.spectral_shape(tables.width, magnitude, tables.spectral, scratch.spectral, features)
-    found = tuning.tuning_index(
-        tables.width, magnitude, scratch.spectral.sums[2], tables.tuning, scratch.tuning
-    )
-    _chroma(tables.width, magnitude, found, tables.chroma, scratch.chroma, features)
-    mel.log_mel(tables.width, magnitude, tables.mel, scratch.mel)
-    mel.cepstra(tables.width, tables.mel, scratch.mel, features)
-    _tempo(tables.width, scratch.mel.decibels, tables.tempo, scratch.tempo, features)
-
-
-@kernel
-def parts(
-    unscale: float, tables: WindowTables, scratch: WindowScratch, features: NDArray[np.float64]
-) -> None:
-    """Write the features of the harmonic and the percussive part."""
-    layout = tables.layout
-    hpss.harmonic_mask(
-        scratch.padded,
-        layout,
-        tables.width,
-        scratch.stft.scale,
-        scratch.stft.silent_mask,
-        scratch.hpss,
-        scratch.mask,
-    )
-    stft.inverse(scratch.mask, layout, tables.inverse, scratch.stft, scratch.added)
-    overlap_add.parts_statistics(
-        scratch.added,
-        scratch.samples,
-        unscale,
-        layout,
-        tables.parts,
-        scratch.parts,
-        features,
-        tables.harmonic_column,
-    )
+    width, magnitude = tables.width, scratch.magnitude
+    _time_domain(width, window, tables.time_domain, scratch.time_domain, features)
+    spectral.spectral_shape(width, magnitude, tables.spectral, scratch.spectral, features)
+    peak = scratch.spectral.sums[2]
+    found = tuning.tuning_index(width, magnitude, peak, tables.tuning, scratch.tuning)
+    _chroma(width, magnitude, found, tables.chroma, scratch.chroma, features)
+    mel.log_mel(width, magnitude, tables.mel, scratch.mel)
+    mel.cepstra(width, tables.mel, scratch.mel, features)
+    _tempo(width, scratch.mel.decibels, tables.tempo, scratch.tempo, features)
