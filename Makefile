@@ -21,6 +21,8 @@ RIVAL = $(if $(filter cpu,$1),onnxruntime-gpu,$(if $(filter Linux-x86_64,$(shell
 install = if $(BIN)/uv pip show --quiet --python $(BIN)/python $(call RIVAL,$1) 2>/dev/null; then \
 	$(BIN)/uv pip uninstall --quiet --python $(BIN)/python onnxruntime onnxruntime-gpu; fi; \
 	rm -f .venv/.installed-*; $(UV) --editable '.[$1]' && touch .venv/.installed-$1
+# Compiled before the tests, that no test has to wait for it; nothing where it is done.
+KERNELS = $(BIN)/genrestream kernels build >/dev/null
 
 .PHONY: help demo test test-fast check format kafka clean
 .DEFAULT_GOAL := help
@@ -33,9 +35,11 @@ demo: $(STAMP)  ## Label music end to end without a broker: AUDIO="files or fold
 	@$(BIN)/genrestream demo $(ARGS) $(AUDIO)
 
 test: .venv/.installed-dev  ## Run every test (a real Apache Kafka is started where Java 17 and Maven are found)
+	@$(KERNELS)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest $(ARGS)
 
 test-fast: .venv/.installed-dev  ## Run the quick tests, on every core
+	@$(KERNELS)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not broker and not gpu" -n auto --dist worksteal $(ARGS)
 
 check: .venv/.installed-dev  ## Format, lint, types, import contracts

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Full, Queue
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import structlog
 
@@ -22,7 +22,9 @@ from consumer.pipeline.under_way import TrackUnderWay
 from consumer.pipeline.waiting import WaitingTracks
 from featurizer.spec import GTZAN57
 from modelzoo.registry import Artifact
-from modelzoo.scorer import CUDA_PROVIDER, OnnxScorer
+
+if TYPE_CHECKING:
+    from modelzoo.scorer import OnnxScorer
 
 _TURN_SECONDS: Final = 0.25
 """Longest rest of the thread: how late a waiting job's deadline may be noticed."""
@@ -186,6 +188,9 @@ class Pipeline:
         self.close()
 
     def _load(self, artifact: Artifact) -> OnnxScorer:
+        # onnxruntime takes a while to load: the children have been asked for by now.
+        from modelzoo.scorer import CUDA_PROVIDER, OnnxScorer  # noqa: PLC0415
+
         scorer = OnnxScorer(artifact, device=self._settings.worker.device)
         scorer.warm_up()
         manifest = scorer.manifest
