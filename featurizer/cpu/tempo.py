@@ -214,23 +214,20 @@ def tempo(
         Gets one value.
     """
     median_rise(width, decibels, tables.delay, scratch.onset, scratch.strength)
-    features[tables.column] = strongest_tempo(width, tables, scratch)
-
-
-@kernel
-def strongest_tempo(width: Width, tables: TempoEstimateTables, scratch: TempoScratch) -> float:
-    """Give the tempo of ``scratch.strength``: the lag with the greatest product of score and prior."""
-    if not scratch.strength.any():
-        return 0.0
+    is_silent = True
+    for frame in range(tables.n_frames):
+        is_silent = is_silent and scratch.strength[frame] == 0
+    features[tables.column] = 0.0
+    if is_silent:
+        return
     mean_autocorrelation(width, tables, scratch)
-    correlation = scratch.correlation
-    best, best_lag = -1.0, 0
+    best = -1.0
     for lag in range(tables.first_lag, tables.n_lags):
         # librosa compares log1p(1e6 c) + log(prior): the same order without logarithms.
-        score = (1.0 + EMPHASIS * correlation[lag]) * tables.prior[lag]
+        score = (1.0 + EMPHASIS * scratch.correlation[lag]) * tables.prior[lag]
         if score > best:
-            best, best_lag = score, lag
-    return float(tables.bpm[best_lag])
+            best = score
+            features[tables.column] = tables.bpm[lag]
 
 
 @kernel

@@ -11,7 +11,6 @@ import torch
 from featurizer.cpu.onset import median_rise, onset_scratch
 from featurizer.cpu.tempo import (
     mean_autocorrelation,
-    strongest_tempo,
     tempo,
     tempo_estimate_tables,
     tempo_scratch,
@@ -112,8 +111,9 @@ def test_another_number_of_mels_is_refused() -> None:
         onset_scratch(replace(GTZAN57, n_mels=64))
 
 
-def test_strength_that_is_zero_everywhere_has_no_tempo() -> None:
-    assert strongest_tempo(WIDTH, TABLES, tempo_scratch(GTZAN57)) == 0
+def test_what_never_gets_louder_has_no_tempo() -> None:
+    fading = torch.linspace(0, -60, N_FRAMES)[None, :, None].expand(1, -1, GTZAN57.n_mels)
+    assert estimate(fading) == 0
 
 
 def test_windows_longer_than_half_the_longest_lag_are_refused() -> None:
