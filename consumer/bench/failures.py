@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Final
 
-from consumer.errors import FatalError, SettingsError
+from consumer.errors import FatalError
+from featurizer.errors import MissingExtraError
 
 _OWN: Final = ("consumer", "featurizer", "modelzoo")
 
@@ -23,7 +24,7 @@ def needing_baselines() -> Iterator[None]:
 
     Raises
     ------
-    SettingsError
+    MissingExtraError
         A library is missing; the message says what to install.
     """
     try:
@@ -31,4 +32,5 @@ def needing_baselines() -> Iterator[None]:
     except ModuleNotFoundError as exc:
         if (exc.name or "").split(".")[0] in _OWN:
             raise
-        raise SettingsError(f"{exc.name} is not installed: pip install 'genrestream[bench]'") from exc
+        advice = f"{exc.name} is not installed, which this is compared with: pip install 'genrestream[bench]'"
+        raise MissingExtraError(advice) from exc

@@ -49,7 +49,7 @@ def open_sides(*, device: Device) -> Sides:
 
     Raises
     ------
-    SettingsError
+    MissingExtraError
         Librosa is not installed.
     DeviceUnavailableError
         There is no such device.

@@ -24,7 +24,7 @@ class LibrosaPipeline:
 
     Raises
     ------
-    SettingsError
+    MissingExtraError
         Librosa is not installed.
     ModelError
         The model is missing or cannot be run.

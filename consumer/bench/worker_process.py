@@ -25,6 +25,7 @@ _READY_SECONDS: Final = 180.0
 """A cold compile cache takes half a minute on an idle core."""
 _STOP_SECONDS: Final = 60.0
 _MOST_WORDS: Final = 400  # characters: an error is told in one line
+_COMMAND: Final = (sys.executable, "-m", "consumer.cli", "worker")
 _SECTIONS: Final = ("kafka", "topics", "fetch", "decode", "batch", "model", "worker", "serve", "log")
 
 
@@ -39,12 +40,17 @@ class WorkerProcess:
         Where it and its children run; there are as many children as cores.
     log : Path
         Gets its standard error.
+    command : sequence of str
+        What is run.
     """
 
-    def __init__(self, settings: Settings, *, cores: Sequence[int], log: Path) -> None:
+    def __init__(
+        self, settings: Settings, *, cores: Sequence[int], log: Path, command: Sequence[str] = _COMMAND
+    ) -> None:
         self._settings = settings
         self._cores = tuple(cores)
         self._log = log
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self.start_seconds = 0.0
 
@@ -52,7 +58,7 @@ class WorkerProcess:
         started = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                pinned([sys.executable, "-m", "consumer.cli", "worker"], cores=self._cores),
+                pinned(self._command, cores=self._cores),
                 env=_environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
