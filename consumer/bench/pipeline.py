@@ -20,9 +20,8 @@ from consumer.bench.service import Run, Service, open_service
 from consumer.config import Settings
 from consumer.events import TrackLabelled
 
-_SHORT_FILES: Final = 8
-_LONG_FILES: Final = 2
-"""Different enough, and encoded in some seconds."""
+_MOST_FILES: Final = 8
+"""Different tracks of 30 seconds: enough to differ, and encoded in some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,8 @@ class Measured:
     idle: list[float] = field(default_factory=list)
 
 
-def make_tracks(sources: Sources, folder: Path) -> Tracks:
-    """Encode what is uploaded.
+def make_tracks(plan: Plan, sources: Sources, folder: Path) -> Tracks:
+    """Encode what is uploaded: up to eight different tracks of 30 seconds, and one of four minutes.
 
     Raises
     ------
@@ -103,8 +102,8 @@ def make_tracks(sources: Sources, folder: Path) -> Tracks:
         No source can be decoded.
     """
     return Tracks(
-        short=make_mp3s(sources, folder, seconds=SHORT_SECONDS, count=_SHORT_FILES),
-        long=make_mp3s(sources, folder, seconds=LONG_SECONDS, count=_LONG_FILES),
+        short=make_mp3s(sources, folder, seconds=SHORT_SECONDS, count=min(plan.tracks, _MOST_FILES)),
+        long=make_mp3s(sources, folder, seconds=LONG_SECONDS, count=min(plan.long_tracks, 1)),
     )
 
 

@@ -201,7 +201,7 @@ def pipeline(
     with temporary_folder() as folder, real_broker(bootstrap_servers) as broker:
         complain("encoding tracks ...")
         sources = find_sources(audio, folder=folder)
-        made = make_tracks(sources, folder / "tracks")
+        made = make_tracks(plan, sources, folder / "tracks")
         complain(f"starting workers on {', '.join(map(str, core_counts(cores)))} of {len(cores)} cores ...")
         with open_services(settings, broker=broker, cores=cores, folder=folder) as services:
             total = plan.steps(tuple(services))
