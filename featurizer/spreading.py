@@ -67,14 +67,17 @@ class Spread:
         n_samples = self._stream.seekable_samples()
         n_windows = 0 if n_samples is None else n_samples // self._window_samples
         wanted = self._policy.choose(n_windows)
-        if wanted and len(wanted) <= _MOST_SOUGHT_SHARE * n_windows:
+        is_worth_it = len(wanted) <= _MOST_SOUGHT_SHARE * n_windows
+        if wanted and is_worth_it:
             yield from self._seek(wanted, room)
             self.all_sought = len(self.numbers) == len(wanted)
             if self.all_sought:
                 return
         self._stream.rewind()
-        missing = set(wanted[len(self.numbers) :]) if self.numbers else None
-        yield from self._pack(self._thin() if missing is None else self._find(missing), room)
+        # Before the first window was given, a length that has proved wrong need not be believed further.
+        is_planned = bool(self.numbers) or not is_worth_it
+        missing = set(wanted[len(self.numbers) :])
+        yield from self._pack(self._find(missing) if is_planned else self._thin(), room)
 
     def _seek(self, wanted: tuple[int, ...], room: Room) -> Iterator[Array]:
         """Give windows by seeking; ends with the batch before a place that cannot be sought."""

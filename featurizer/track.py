@@ -232,5 +232,9 @@ class TrackReader:
             codec=stream.info.codec,
             sample_rate=stream.info.sample_rate,
             warnings=tuple(sorted(name for name, is_so in found.items() if is_so)),
-            windows=None if self._spread is None else tuple(self._spread.numbers),
+            windows=self._numbers(),
         )
+
+    def _numbers(self) -> tuple[int, ...] | None:
+        numbers = [] if self._spread is None else self._spread.numbers
+        return None if numbers == list(range(len(numbers))) else tuple(numbers)

@@ -104,6 +104,7 @@ def test_a_track_of_no_more_windows_than_asked_is_used_whole(seconds: float, tmp
     for policy in ("first:7", "spread:7"):
         windows, report = read(path, policy)
         np.testing.assert_array_equal(windows, every)
+        assert report.windows is None
         assert report.warnings == whole.warnings
         assert report.duration_seconds == pytest.approx(seconds, abs=1e-4)
 

@@ -1,0 +1,1 @@
+"""Turns the product and real music into figures: each module is a program, `python -m benchmarks.NAME`."""
