@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import pytest
 
 from deploy.local_kafka import missing_tools
+from featurizer.kernel_store import FOLDER_VARIABLE, kernel_store
 from tests.audio import encode, music
 from tests.paths import REPOSITORY
 
@@ -108,6 +109,8 @@ class Reader:
             "HOME": str(home),
             # Maven and its settings are the machine's, not the reader's.
             "MAVEN_OPTS": f"-Duser.home={Path.home()}",
+            # Nor do the kernels have to be compiled anew for each test.
+            FOLDER_VARIABLE: str(kernel_store().folder.parent),
             "GENRESTREAM_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{self.port}",
             "GENRESTREAM_SERVE__PORT": "0",
         }

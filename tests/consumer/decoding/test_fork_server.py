@@ -1,7 +1,8 @@
-"""The server reports how a child ended, not how its parent then reacted."""
+"""The server makes once what its children share, and reports how a child ended, not how its parent acted."""
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -28,6 +29,19 @@ def leave(descriptors: Sequence[int]) -> NoReturn:
     sys.exit(3)
 
 
+_made: list[int] = []
+
+
+def make_something() -> None:
+    _made.append(os.getpid())
+
+
+def tell_who_made_it(descriptors: Sequence[int]) -> None:
+    (descriptor,) = descriptors
+    with socket.socket(fileno=descriptor) as link:
+        link.sendall(repr(_made).encode())
+
+
 def _reports(server: ForkServer) -> Iterator[Report]:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -49,5 +63,21 @@ def test_a_child_that_is_killed_when_its_link_ends_is_reported_with_its_own_stat
             assert ours.recv(1) == b""
             server.kill(born.pid)
             assert next(reports) == Report(born.pid, 3)
+    finally:
+        server.close()
+
+
+def test_children_share_what_a_preloaded_function_made_before_they_were_forked() -> None:
+    server = ForkServer(
+        f"{__name__}:tell_who_made_it", preload=[f"{__name__}:make_something", "no.such:thing"]
+    )
+    try:
+        for _ in range(2):
+            ours, theirs = socket.socketpair()
+            with ours:
+                with theirs:
+                    server.fork([theirs.fileno()])
+                ours.settimeout(20)
+                assert ours.recv(100).decode() == f"[{server.pid}]"
     finally:
         server.close()
