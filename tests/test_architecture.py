@@ -28,6 +28,9 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "av": ("featurizer.decode_av", "featurizer.av_frames", "consumer.bench.encoding"),
     "soxr": ("featurizer.resample",),
     "librosa": ("featurizer.reference",),
+    "numba": ("featurizer.cpu",),
+    "llvmlite": ("featurizer.cpu",),
+    "torch": ("featurizer.gpu", "featurizer.featurizer", "training"),
 }
 
 
