@@ -21,6 +21,8 @@ _IMPORT: Final = re.compile(
     re.MULTILINE,
 )
 """Both forms, with the names that the first imports: each may be a module too. Imports in functions count."""
+_SHAPELESS: Final = {"errors.py", "kernel_sources.py", "kernel_store.py"}
+"""What says where code is kept and what went wrong shapes none."""
 
 
 def module_digest(module: str) -> str | None:
@@ -65,7 +67,7 @@ def _imported(path: Path) -> tuple[Path, ...]:
     for package, imported, module in _IMPORT.findall(path.read_text(encoding="utf-8")):
         names.add(package or module)
         names.update(f"{package}.{name}" for name in re.findall(r"\w+", imported) if package)
-    return tuple(path for name in names for path in _files(name))
+    return tuple(path for name in names for path in _files(name) if path.name not in _SHAPELESS)
 
 
 def _files(module: str) -> Iterator[Path]:

@@ -23,7 +23,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -75,10 +75,14 @@ class KernelStore:
         if self.is_warm:
             yield
             return
-        with (self.folder / _LOCK).open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as held:
+            # A full disk, or a folder that somebody cleared away, costs the next process its time only.
+            with suppress(OSError):
+                lock = held.enter_context((self.folder / _LOCK).open("ab"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-            self._mark.touch()
+            with suppress(OSError):
+                self._mark.touch()
 
 
 def kernel_store(level: CpuLevel | None = None) -> KernelStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,6 +132,15 @@ def test_a_first_use_that_fails_leaves_the_store_cold(places: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert not store.is_warm
+
+
+def test_a_store_that_is_cleared_away_while_it_is_used_is_cold_again(places: Path) -> None:
+    store = kernel_store()
+    with store.first_use():
+        shutil.rmtree(store.folder)
+    assert not store.is_warm
+    with store.first_use():
+        pass
 
 
 def test_one_process_compiles_while_the_others_wait(places: Path) -> None:
