@@ -107,10 +107,22 @@ class CudaLane:
             slot.uploaded.record()
         with torch.cuda.stream(self._computing):
             slot.uploaded.wait()
-            slot.features[:size].copy_(self._compute(slot.uploaded_samples[:shape])[:size], non_blocking=True)
+            slot.features[:size].copy_(self.compute(slot.uploaded_samples[:shape])[:size], non_blocking=True)
             slot.done.record()
 
-    def _compute(self, windows: torch.Tensor) -> torch.Tensor:
+    def compute(self, windows: torch.Tensor) -> torch.Tensor:
+        """Launch the work on windows that are on the device, on the current stream.
+
+        Parameters
+        ----------
+        windows : torch.Tensor, shape [batch, window_samples], float32
+            Replayed from a graph where one was captured of this batch size.
+
+        Returns
+        -------
+        torch.Tensor, shape [batch, width], float32
+            On the device; the next replay overwrites it.
+        """
         replay = self._replays.get(len(windows))
         if replay is None:
             return self._features(windows).float()
