@@ -25,6 +25,7 @@ def report(measured: Measured) -> dict[str, Any]:
     - `scaling_two_cores`: songs a second on the wall of the worker on two cores over that on one; broker and
       load generator share the machine with both. Null on one core.
     - `bottleneck`: the stage, or `overhead`, that takes most CPU time.
+    - `rest` among the stages: CPU time of none of them, and what of it is the parent's (Kafka, labels).
     """
     most = max(measured.runs)
     workers = [{"cores": count, **_worker(runs)} for count, runs in measured.runs.items()]
@@ -49,6 +50,10 @@ def report(measured: Measured) -> dict[str, Any]:
     }
 
 
+def _milliseconds_of(run: Run, seconds: float) -> float:
+    return 1_000 * seconds / len(run.labels)
+
+
 def _cpu_of_song(run: Run) -> float:
     return run.cpu_seconds / len(run.labels)
 
@@ -62,9 +67,8 @@ def _scaling(measured: Measured) -> float | None:
 
 def _worker(runs: Sequence[Run]) -> dict[str, Any]:
     stages = {stage: _stage(stage, runs) for stage in _STAGES}
-    rest = [
-        1_000 * (run.cpu_seconds - sum(run.stage_cpu.by_stage().values())) / len(run.labels) for run in runs
-    ]
+    rest_of_parent = [_milliseconds_of(run, run.parent_cpu_seconds - run.stage_cpu.score) for run in runs]
+    rest = [_milliseconds_of(run, run.cpu_seconds - sum(run.stage_cpu.by_stage().values())) for run in runs]
     shares = {name: stage["cpu_ms_per_song"]["median"] for name, stage in stages.items()}
     return {
         "songs": sum(len(run.labels) for run in runs),
@@ -76,7 +80,7 @@ def _worker(runs: Sequence[Run]) -> dict[str, Any]:
         "stages": {
             **stages,
             "wait": {"ms_per_song": spread(_milliseconds("wait", runs))},
-            "rest": {"cpu_ms_per_song": spread(rest)},
+            "rest": {"cpu_ms_per_song": spread(rest), "of_parent_cpu_ms_per_song": spread(rest_of_parent)},
         },
     }
 

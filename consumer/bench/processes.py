@@ -13,8 +13,8 @@ from consumer.errors import SettingsError
 
 _PROC: Final = Path("/proc")
 _PARENT, _UTIME, _CUTIME, _CSTIME = 1, 11, 13, 14
-"""Fields of `/proc/<pid>/stat` after the name: parent; user and system time in ticks (the system's follows
-the user's), its own and that of the children it has waited for."""
+"""Fields of `/proc/<pid>/stat` after the name: the parent, then in a row user and system time in ticks, the
+process's own and that of the children it has waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,14 @@ def cpu_seconds(root: int, *, proc: Path = _PROC) -> float:
     for pid in tree(root, proc=proc):
         fields = _stat(proc / str(pid))
         if fields:
-            ticks += int(fields[_UTIME]) + int(fields[_UTIME + 1])
-            ticks += int(fields[_CUTIME]) + int(fields[_CSTIME])
+            ticks += sum(int(field) for field in fields[_UTIME : _CSTIME + 1])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def own_cpu_seconds(pid: int, *, proc: Path = _PROC) -> float:
+    """Give the CPU time, user and system, that a process itself has used so far; 0 where it is gone."""
+    fields = _stat(proc / str(pid))
+    return sum(int(field) for field in fields[_UTIME:_CUTIME]) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(root: int, *, proc: Path = _PROC) -> Memory:

@@ -43,6 +43,8 @@ class Run:
         From the first upload's publication until the last committed label was read.
     cpu_seconds : float
         Of the worker and all its children in that time.
+    parent_cpu_seconds : float
+        What of it the worker's first process used: Kafka, scoring, labels.
     stage_cpu : StageCpu
         What of it the stages took.
     """
@@ -50,6 +52,7 @@ class Run:
     labels: tuple[TrackLabelled, ...]
     wall_seconds: float
     cpu_seconds: float
+    parent_cpu_seconds: float
     stage_cpu: StageCpu
 
 
@@ -80,14 +83,23 @@ class Service:
             The broker refuses us or an upload.
         """
         stages = read_stage_cpu(self._worker.metrics())
-        cpu = processes.cpu_seconds(self._worker.pid)
+        cpu, parent_cpu = self._cpu_seconds()
         started = time.monotonic()
         waiting = {self._submit(track) for track in tracks}
         labels = tuple(self._labels(waiting, on_label=on_label))
         wall_seconds = time.monotonic() - started
-        cpu_seconds = processes.cpu_seconds(self._worker.pid) - cpu
-        stage_cpu = read_stage_cpu(self._worker.metrics()) - stages
-        return Run(labels, wall_seconds, cpu_seconds, stage_cpu)
+        cpu_after, parent_cpu_after = self._cpu_seconds()
+        return Run(
+            labels,
+            wall_seconds,
+            cpu_seconds=cpu_after - cpu,
+            parent_cpu_seconds=parent_cpu_after - parent_cpu,
+            stage_cpu=read_stage_cpu(self._worker.metrics()) - stages,
+        )
+
+    def _cpu_seconds(self) -> tuple[float, float]:
+        pid = self._worker.pid
+        return processes.cpu_seconds(pid), processes.own_cpu_seconds(pid)
 
     def _submit(self, track: Path) -> str:
         # Ids of their own: the same file is uploaded again and again.

@@ -9,7 +9,10 @@ from tests.consumer.records import upload_event
 
 
 def run_of(songs: int, *, cpu_ms: float, wall_ms: float, featurize_ms: float = 20.0) -> Run:
-    """A run of songs that each took these milliseconds; decoding 20, scoring 0.5 and fetching 1 of them."""
+    """A run of songs that each took these milliseconds; decoding 20, scoring 0.5 and fetching 1 of them.
+
+    The worker's first process used 1.5 of them.
+    """
     cpu = StageCpu(
         fetch=0.001 * songs,
         decode=0.020 * songs,
@@ -18,5 +21,9 @@ def run_of(songs: int, *, cpu_ms: float, wall_ms: float, featurize_ms: float = 2
     )
     labels = tuple(label_for(upload_event(number)) for number in range(songs))
     return Run(
-        labels, wall_seconds=wall_ms * songs / 1_000, cpu_seconds=cpu_ms * songs / 1_000, stage_cpu=cpu
+        labels,
+        wall_seconds=wall_ms * songs / 1_000,
+        cpu_seconds=cpu_ms * songs / 1_000,
+        parent_cpu_seconds=0.0015 * songs,
+        stage_cpu=cpu,
     )

@@ -39,6 +39,7 @@ def test_what_no_stage_took_is_the_rest() -> None:
     stages = report(measured())["workers"][0]["stages"]
     assert stages["decode"]["cpu_ms_per_song"]["median"] == pytest.approx(20.0)
     assert stages["rest"]["cpu_ms_per_song"]["median"] == pytest.approx(44.0 - 41.5)
+    assert stages["rest"]["of_parent_cpu_ms_per_song"]["median"] == pytest.approx(1.5 - 0.5)
     assert stages["wait"]["ms_per_song"]["n"] == 10
 
 

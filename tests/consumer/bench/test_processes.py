@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.bench.processes import cpu_seconds, memory, tree, usable_cores
+from consumer.bench.processes import cpu_seconds, memory, own_cpu_seconds, tree, usable_cores
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
@@ -41,6 +41,8 @@ def test_cpu_time_counts_the_living_and_the_waited_for(tmp_path: Path) -> None:
     write_process(tmp_path, 11, parent=10, ticks=(2 * ticks, 0, 0, ticks))
     write_process(tmp_path, 12, parent=1, ticks=(100 * ticks, 0, 0, 0))
     assert cpu_seconds(10, proc=tmp_path) == pytest.approx(10.0)
+    assert own_cpu_seconds(10, proc=tmp_path) == pytest.approx(2.0)
+    assert own_cpu_seconds(99, proc=tmp_path) == 0.0
 
 
 def test_memory_is_summed_over_the_tree(tmp_path: Path) -> None:
