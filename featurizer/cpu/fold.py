@@ -8,12 +8,17 @@ running value leaves its register once, at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from numba.core import cgutils
 
 from featurizer.cpu.vector_ir import Emitter, Memory, Value, vector_operation
+
+_WIDEST: Final = 16
+_REGISTERS: Final = 28
+_FEW_REGISTERS: Final = 12
+"""Vectors that stay in registers while a row is read: of 32 where vectors have 16 lanes, elsewhere of 16."""
 
 Step = Callable[[Emitter, Value, Sequence[Value], Sequence[Value], Sequence[Value]], Sequence[Value]]
 """Takes a row's values, its column numbers, the constants and the running values; gives the next ones."""
@@ -34,7 +39,8 @@ class FoldShape:
     n_states : int
         Running values.
     n_vectors : int
-        Vectors side by side in one run over the rows. What is left over is done one by one.
+        Vectors side by side in one run over the rows, at the most: fewer where their running values and
+        constants would not fit the registers. What is left over is done one by one.
     """
 
     n_columns: int
@@ -94,23 +100,25 @@ def fold(step: Step, shape: FoldShape, finish: Finish | None = None) -> Callable
             rows, columns, constants, states, lanes, first, end, column_start, column_pitch, state_row
         )
         builder = e.builder
-        wide = e.index(shape.n_vectors * e.width)
+        tile_shape = replace(shape, n_vectors=_fitting(shape, width=e.width))
+        wide = e.index(tile_shape.n_vectors * e.width)
         n_wide = builder.udiv(lanes, wide)
         with cgutils.for_range(builder, n_wide) as tile:
-            _emit_tile(e, (step, finish), shape, operands, builder.mul(tile.index, wide))
+            _emit_tile(e, (step, finish), tile_shape, operands, builder.mul(tile.index, wide))
         done = builder.mul(n_wide, wide)
         n_left = builder.udiv(builder.sub(lanes, done), e.index(e.width))
-        single = FoldShape(
-            n_columns=shape.n_columns,
-            n_constants=shape.n_constants,
-            n_states=shape.n_states,
-            n_vectors=1,
-        )
+        single = replace(shape, n_vectors=1)
         with cgutils.for_range(builder, n_left) as tile:
             lane = builder.add(done, builder.mul(tile.index, e.index(e.width)))
             _emit_tile(e, (step, finish), single, operands, lane)
 
     return vector_operation(folded)
+
+
+def _fitting(shape: FoldShape, *, width: int) -> int:
+    """Return how many vectors may be held side by side."""
+    room = _REGISTERS if width == _WIDEST else _FEW_REGISTERS
+    return max(1, min(shape.n_vectors, room // (shape.n_states + shape.n_constants)))
 
 
 def _emit_tile(
