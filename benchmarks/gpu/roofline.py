@@ -65,10 +65,8 @@ def triton_work(spec: FeatureSpec, *, precision: str) -> dict[str, Work]:
         ),
         # The product, then six passes (clamp, logarithm, scale, maximum, floor, cosine transform).
         "mel": Work(real + 11 * decibels, 2.0 * frames * spec.n_mels * (bins + spec.n_mfcc)),
-        # Rise, sort, median; then frames, energies, transform, power (four passes) and mean in double.
-        "tempo": Work(
-            9 * decibels + 11 * tempogram + 4 * transformed, 30.0 * frames * spec.n_mels, tempo_fft
-        ),
+        # Rise, sort, median; then frames, norms, scaling, transform and power in double.
+        "tempo": Work(9 * decibels + 5 * tempogram + 2 * transformed, 30.0 * frames * spec.n_mels, tempo_fft),
         # Squares, their padding and sums; signs, crossings, padding and sums.
         "time_domain": Work(6 * samples, 4.0 * spec.window_samples, 1.0 * spec.window_samples),
         # Magnitude once, spectrum in and out.

@@ -85,10 +85,10 @@ class Tempo:
         fade_in = (exact[:, :1] * self._fade.flip(0)).float().double()
         padded = torch.cat((fade_in, exact, fade_out), dim=1)
         frames = padded.unfold(1, self._n_lags, 1)[:, :n_frames] * self._taper
-        energy = frames.square().sum(-1)
-        gain = torch.where(energy < FLOAT64_TINY, 1.0, 1.0 / energy)
-        spectrum = torch.fft.rfft(frames, n=2 * self._n_lags)
-        power = spectrum.real.square() + spectrum.imag.square()
-        mean_power = (power * gain[..., None]).mean(1)
+        # Norms are read in one pass, where squares and sums would be written in between.
+        norm = torch.linalg.vector_norm(frames, dim=-1, keepdim=True)
+        silent = norm.square() < FLOAT64_TINY
+        spectrum = torch.fft.rfft(frames.div_(torch.where(silent, 1.0, norm)), n=2 * self._n_lags)
+        mean_power = torch.linalg.vector_norm(torch.view_as_real(spectrum), dim=(1, 3)).square() / n_frames
         correlation: torch.Tensor = torch.fft.irfft(mean_power, n=2 * self._n_lags)
         return correlation[:, : self._n_lags].clamp_(min=0)
