@@ -52,6 +52,8 @@ def _interleave(frame: av.AudioFrame) -> av.AudioFrame:
 
 
 def _as_float(samples: NDArray[np.generic], sample_format: str) -> NDArray[np.float32]:
+    if sample_format == "flt":  # FFmpeg's own of AAC, Opus and Vorbis
+        return np.asarray(samples, dtype=np.float32)
     full_scale = _FULL_SCALE.get(sample_format)
     with np.errstate(over="ignore"):
         floats = samples.astype(np.float32, copy=False)
