@@ -7,6 +7,7 @@ import logging
 import os
 from dataclasses import dataclass
 from queue import LifoQueue
+from subprocess import SubprocessError
 from typing import Final, Literal
 
 import numpy as np
@@ -90,15 +91,14 @@ class GpuBackend:
         if spec.name != "gtzan57":
             raise ValueError(f"the GPU back end computes gtzan57 only: spec.name={spec.name!r}")
         place = torch.device(device)
-        without_triton = why_not_triton(spec, device=place)
-        if options.kernels == "triton" and without_triton:
-            raise ValueError(f"Triton's kernels do not run here: {without_triton}")
-        self.kernels: Kernels = options.kernels or ("torch" if without_triton else "triton")
         self.precision: Precision = options.precision or default_precision(place)
+        self._device = place
         self._lanes: LifoQueue[CudaLane] = LifoQueue()
         with torch.inference_mode():
-            self._features = _features(spec, device=place, kernels=self.kernels, precision=self.precision)
-            self._device = place
+            self._features, without_triton = _features(
+                spec, device=place, kernels=options.kernels, precision=self.precision
+            )
+            self.kernels: Kernels = "torch" if isinstance(self._features, Eager) else "triton"
             for _ in range(LANES if place.type == "cuda" else 0):
                 self._lanes.put(
                     CudaLane(
@@ -112,7 +112,9 @@ class GpuBackend:
         if place.type == "cuda":
             # The constants were uploaded on another stream than those that will read them.
             torch.cuda.synchronize(place)
-        _log.info(
+        # On a card the torch stages are several times slower: somebody should look.
+        _log.log(
+            logging.WARNING if without_triton and place.type == "cuda" else logging.INFO,
             "featurizer back end: device=%s kernels=%s precision=%s launch=%s%s",
             device,
             self.kernels,
@@ -165,10 +167,38 @@ def default_precision(device: torch.device) -> Precision:
     return "single"
 
 
-def _features(spec: FeatureSpec, *, device: torch.device, kernels: Kernels, precision: Precision) -> Features:
+def _features(
+    spec: FeatureSpec, *, device: torch.device, kernels: Kernels | None, precision: Precision
+) -> tuple[Features, str | None]:
+    """Make the stages; say why they are torch's where Triton's were not refused."""
     if kernels == "torch":
-        return Eager(spec, device=device, precision=precision)
+        return Eager(spec, device=device, precision=precision), None
+    reason = why_not_triton(spec, device=device)
+    if kernels == "triton":
+        if reason:
+            raise ValueError(f"Triton's kernels do not run here: {reason}")
+        return _fused(spec, device=device, precision=precision), None
+    if reason is None:
+        fused = _fused(spec, device=device, precision=precision)
+        reason = _why_it_fails(fused, torch.zeros(1, spec.window_samples, device=device))
+        if reason is None:
+            return fused, None
+    return Eager(spec, device=device, precision=precision), reason
+
+
+def _fused(spec: FeatureSpec, *, device: torch.device, precision: Precision) -> Features:
     # Only here is Triton imported: a machine without it has a back end all the same.
     from featurizer.gpu.fused import Fused  # noqa: PLC0415
 
     return Fused(spec, device=device, precision=precision)
+
+
+def _why_it_fails(fused: Features, windows: torch.Tensor) -> str | None:
+    """Say why Triton cannot build its kernels: it needs a C compiler, Python's headers, a writable cache."""
+    from triton import TritonError  # noqa: PLC0415
+
+    try:
+        fused(windows).cpu()
+    except (OSError, RuntimeError, SubprocessError, TritonError) as exc:
+        return f"{type(exc).__name__}: {exc}"
+    return None

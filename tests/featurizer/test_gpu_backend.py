@@ -61,6 +61,30 @@ def test_tritons_kernels_are_refused_on_a_cpu() -> None:
         GpuBackend(GTZAN57, device="cpu", options=GpuOptions(kernels="triton"))
 
 
+@pytest.mark.slow
+def test_kernels_that_cannot_be_built_give_way_to_torch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("triton")
+
+    class Unbuildable:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("Failed to find C compiler.")
+
+    monkeypatch.setattr("featurizer.gpu.fused.Fused", Unbuildable)
+    monkeypatch.setattr("featurizer.gpu.backend.why_not_triton", lambda *_, **__: None)
+    with caplog.at_level(logging.INFO, logger="featurizer"):
+        backend = GpuBackend(GTZAN57, device="cpu")
+    assert backend.kernels == "torch"
+    assert "(no Triton: RuntimeError: Failed to find C compiler.)" in caplog.text
+    assert np.isfinite(backend(tone(440.0)[None])).all()
+    with pytest.raises(RuntimeError, match="C compiler"):
+        GpuBackend(GTZAN57, device="cpu", options=GpuOptions(kernels="triton"))(tone(440.0)[None])
+
+
 def test_single_precision_agrees_on_music_and_less_on_a_tone() -> None:
     windows = np.stack([music(0), music(1), tone(440.0)])
     double, single = (
