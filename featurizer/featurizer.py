@@ -20,7 +20,7 @@ Device = Literal["cpu", "cuda"]
 MAX_MAGNITUDE = 1e12
 """Samples are near [-1, 1]. Beyond 1e12 float32 power spectra overflow and features would become NaN."""
 CHUNK_WINDOWS: dict[Device, int] = {"cpu": 4, "cuda": 256}
-"""Windows in one call of a back end. On CUDA four of its batches: it uploads one while it computes another."""
+"""Windows in one call of a back end; on CUDA four of its batches, one uploaded while another is computed."""
 WORKERS: dict[Device, int] = {"cpu": 1, "cuda": 2}
 """Threads behind `Featurizer.submit`: with two, one batch's upload overlaps another's computation."""
 
