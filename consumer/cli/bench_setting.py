@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.table import Table
@@ -28,7 +30,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def real_broker(bootstrap_servers: str | None) -> Iterator[Broker]:
-    """Open the broker that is named, or one of our own.
+    """Open the broker that is named, or one of our own; SIGTERM ends the body as Ctrl-C does.
 
     Raises
     ------
@@ -37,8 +39,16 @@ def real_broker(bootstrap_servers: str | None) -> Iterator[Broker]:
     """
     if bootstrap_servers is None:
         complain("starting a broker ...")
-    with open_broker(bootstrap_servers) as broker:
-        yield broker
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with open_broker(bootstrap_servers) as broker:
+            yield broker
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def service_settings(config: Path | None, *, device: str | None, model: str | None) -> Settings:
