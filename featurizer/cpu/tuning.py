@@ -199,7 +199,7 @@ def tuning_index(
         return N_TUNINGS // 2
     _refine(magnitude, n, tables, scratch)
     median = _median(scratch.height, n, scratch.ordered)
-    return _fullest_bin(median, n, tables, scratch)
+    return fullest_bin(median, n, tables, scratch)
 
 
 @vector_operation
@@ -292,7 +292,7 @@ def _refine(magnitude: NDArray[np.float32], n: int, tables: TuningTables, scratc
 
 
 @kernel
-def _fullest_bin(median: float, n: int, tables: TuningTables, scratch: TuningScratch) -> int:
+def fullest_bin(median: float, n: int, tables: TuningTables, scratch: TuningScratch) -> int:
     """Count the pitches that are not below the median height; of equal bins the lowest wins."""
     counts = scratch.counts
     counts[:] = 0

@@ -83,6 +83,14 @@ def test_the_median_of_random_rises_is_numpys() -> None:
     np.testing.assert_array_equal(strength_of(decibels)[TABLES.delay :], expected)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_median_is_found_where_all_low_mels_rise_less_or_more_than_all_high_ones(order: int) -> None:
+    rises = np.arange(GTZAN57.n_mels, dtype=np.float32) ** 2
+    decibels = torch.zeros(1, N_FRAMES, GTZAN57.n_mels)
+    decibels[:, 50:] = torch.from_numpy(rises[::order].copy())
+    assert strength_of(decibels).max() == (63**2 + 64**2) / 2
+
+
 @pytest.mark.parametrize(
     "onsets",
     [range(3, 130), [3], [129], [60], [3, 129], [50, 56]],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizer.cpu.tuning import histogram_bins, tuning_index, tuning_scratch, tuning_tables
+from featurizer.cpu.tuning import fullest_bin, histogram_bins, tuning_index, tuning_scratch, tuning_tables
 from featurizer.gpu.tuning import TuningEstimator
 from featurizer.spec import GTZAN57
 from tests.featurizer.cpu_windows import DEVICE, WIDTH, WINDOWS, lanes_of, oracle_magnitude
@@ -51,6 +51,16 @@ def test_the_bins_of_a_million_pitches_are_numpys() -> None:
     cell = (pitch.view(np.int32) >> 12) - TABLES.first_cell
     bins = (TABLES.cell_bin[cell] + (pitch >= TABLES.cell_edge[cell])) % 100
     np.testing.assert_array_equal(bins, histogram_bins(pitch, n_chroma=12))
+
+
+def test_a_pitch_on_an_edge_is_counted_in_the_bin_above_it() -> None:
+    edges = TABLES.cell_edge[np.isfinite(TABLES.cell_edge)][:500]
+    SCRATCH.height[0] = 1
+    found = []
+    for edge in edges:
+        SCRATCH.pitch[0] = edge
+        found.append(fullest_bin(1.0, 1, TABLES, SCRATCH))
+    assert found == histogram_bins(edges, n_chroma=12).tolist()
 
 
 def test_no_cell_of_pitches_holds_two_edges() -> None:
