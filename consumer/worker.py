@@ -44,7 +44,7 @@ def open_pipeline(settings: Settings, *, metrics: Metrics | None = None) -> Iter
         The device that the settings ask for is not there.
     """
     artifact = Registry(settings.model.registry).load(settings.model.name, version=settings.model.version)
-    # Imported here: it brings torch and onnxruntime, which nothing before needs.
+    # Imported here: a model that is missing is told at once, before what is heavy has loaded.
     from consumer.pipeline.pipeline import Pipeline  # noqa: PLC0415
 
     pipeline = Pipeline(settings, artifact=artifact, metrics=metrics or Metrics())

@@ -1,6 +1,6 @@
 """Turns encoded audio into feature vectors: decode, cut into windows, featurize.
 
-Names that need torch are imported on first use: ``featurizer.spec`` and ``featurizer.decode`` stay light.
+What is heavy is imported on first use: ``featurizer.spec`` needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["GTZAN57", "FeatureSpec", "Featurizer"]
 
 def __getattr__(name: str) -> Any:
     if name == "Featurizer":
-        from featurizer.featurizer import Featurizer  # noqa: PLC0415  (torch takes seconds to import)
+        from featurizer.featurizer import Featurizer  # noqa: PLC0415 - who wants the spec needs no numpy
 
         return Featurizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -66,7 +66,7 @@ class FetchAndDecode:
     """The product's work: fetch the URI, decode it, cut it into windows.
 
     What it needs is imported in the child: the parent loads no decoder, no object-store client and, where
-    children featurize, no torch.
+    children featurize, no numba.
 
     Parameters
     ----------
