@@ -86,6 +86,7 @@ class Service:
         cpu, parent_cpu = self._cpu_seconds()
         started = time.monotonic()
         waiting = {self._submit(track) for track in tracks}
+        self._submitter.finish(timeout_seconds=_PATIENCE_SECONDS)  # raises where an upload was lost
         labels = tuple(self._labels(waiting, on_label=on_label))
         wall_seconds = time.monotonic() - started
         cpu_after, parent_cpu_after = self._cpu_seconds()
@@ -180,6 +181,7 @@ def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> S
             "kafka": kafka,
             "topics": topics,
             "fetch": settings.fetch.model_copy(update={"file_roots": (folder.resolve(),)}),
+            "decode": settings.decode.model_copy(update={"processes": 0}),
             "worker": settings.worker.model_copy(update={"max_attempts": 1}),
             "serve": settings.serve.model_copy(update={"host": "127.0.0.1", "port": 0}),
             "log": settings.log.model_copy(update={"level": "info", "format": "json"}),

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.error import URLError
 
 from consumer.bench.failures import BenchFailedError
@@ -26,7 +26,6 @@ _READY_SECONDS: Final = 180.0
 _STOP_SECONDS: Final = 60.0
 _MOST_WORDS: Final = 400  # characters: an error is told in one line
 _COMMAND: Final = (sys.executable, "-m", "consumer.cli", "worker")
-_SECTIONS: Final = ("kafka", "topics", "fetch", "decode", "batch", "model", "worker", "serve", "log")
 
 
 class WorkerProcess:
@@ -144,15 +143,13 @@ class WorkerProcess:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    ours = ("GENRESTREAM_CONFIG", *(f"GENRESTREAM_{name.upper()}" for name in _SECTIONS))
+    names = tuple(type(settings).model_fields)
+    ours = ("GENRESTREAM_CONFIG", *(f"GENRESTREAM_{name.upper()}" for name in names))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     tree = settings.model_dump(mode="json")
     # Secrets of object stores would be masked here; nothing is fetched from these.
     tree["fetch"]["store_options"] = {}
-    sections: dict[str, Any] = {name: tree[name] for name in _SECTIONS}
-    return without_limits(kept) | {
-        f"GENRESTREAM_{name.upper()}": json.dumps(section) for name, section in sections.items()
-    }
+    return without_limits(kept) | {f"GENRESTREAM_{name.upper()}": json.dumps(tree[name]) for name in names}
 
 
 def _answers(url: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.options import Config, Device, Model
+from consumer.cli.options import Config, Device, Model, Windows
 
 bench = typer.Typer(
     help="Measure the featurizer, the decoders and the whole service.",
@@ -164,6 +164,7 @@ def pipeline(
     bootstrap_servers: BrokerAddress = None,
     device: Device = None,
     model: Model = None,
+    windows: Windows = None,
     config: Config = None,
     as_json: JsonOnce = False,
 ) -> int:
@@ -190,12 +191,12 @@ def pipeline(
     from consumer.bench.pipeline import PipelineBench, Plan, core_counts, make_tracks, open_services
     from consumer.bench.pipeline_report import report
     from consumer.bench.processes import usable_cores
-    from consumer.cli.bench_setting import real_broker, service_settings, tell, temporary_folder
+    from consumer.cli.bench_setting import heard, real_broker, service_settings, tell, temporary_folder
     from consumer.cli.bench_tables import pipeline_tables
     from consumer.cli.terminal import complain, progress
 
     cores = usable_cores()
-    settings = service_settings(config, device=device, model=model)
+    settings = service_settings(config, device=device, model=model, windows=windows)
     librosa = LibrosaPipeline(settings.model)
     plan = Plan(tracks=tracks, rounds=rounds, long_tracks=max(min(tracks, 120) // 8, 1))
     with temporary_folder() as folder, real_broker(bootstrap_servers) as broker:
@@ -208,7 +209,7 @@ def pipeline(
             with progress(total, verb="labelling", lines_follow=False) as bar:
                 bench_ = PipelineBench(plan, services, librosa=librosa, tracks=made, on_track=bar.advance)
                 measured = bench_.measure()
-    result = {"audio": sources.kind, "rounds": rounds, **report(measured)}
+    result = {"audio": sources.kind, "rounds": rounds, **heard(settings), **report(measured)}
     return tell("pipeline", result, as_json=as_json, tables=pipeline_tables)
 
 
@@ -220,6 +221,7 @@ def latency(
     bootstrap_servers: BrokerAddress = None,
     device: Device = None,
     model: Model = None,
+    windows: Windows = None,
     config: Config = None,
     as_json: JsonOnce = False,
 ) -> int:
@@ -239,12 +241,12 @@ def latency(
     from consumer.bench.material import SHORT_SECONDS, find_sources, make_mp3s
     from consumer.bench.processes import usable_cores
     from consumer.bench.service import open_service
-    from consumer.cli.bench_setting import real_broker, service_settings, tell, temporary_folder
+    from consumer.cli.bench_setting import heard, real_broker, service_settings, tell, temporary_folder
     from consumer.cli.bench_tables import latency_tables
     from consumer.cli.terminal import complain, progress
 
     cores = usable_cores()
-    settings = service_settings(config, device=device, model=model)
+    settings = service_settings(config, device=device, model=model, windows=windows)
     with temporary_folder() as folder, real_broker(bootstrap_servers) as broker:
         complain("encoding tracks ...")
         sources = find_sources(audio, folder=folder)
@@ -254,4 +256,9 @@ def latency(
             service.run([*files] * len(cores))
             with progress(tracks, verb="labelling", lines_follow=False) as bar:
                 result = measure(service, files, count=tracks, rng=random.Random(0), on_track=bar.advance)
-    return tell("latency", {"audio": sources.kind, **result}, as_json=as_json, tables=latency_tables)
+    return tell(
+        "latency",
+        {"audio": sources.kind, **heard(settings), **result},
+        as_json=as_json,
+        tables=latency_tables,
+    )

@@ -51,7 +51,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def service_settings(config: Path | None, *, device: str | None, model: str | None) -> Settings:
+def service_settings(
+    config: Path | None, *, device: str | None, model: str | None, windows: str | None
+) -> Settings:
     """Read the settings of the worker to measure, and let this command speak of errors only.
 
     Raises
@@ -59,10 +61,22 @@ def service_settings(config: Path | None, *, device: str | None, model: str | No
     SettingsError
         As `load_settings` does.
     """
-    overrides = {"worker": {"device": device}, "model": model_overrides(model)}
+    overrides: dict[str, dict[str, Any]] = {
+        "worker": {"device": device},
+        "decode": {"window_policy": windows},
+        "model": model_overrides(model),
+    }
     settings = settings_from(config, overrides=overrides)
     configure_command_logs(settings.log, verbose=False)
     return settings
+
+
+def heard(settings: Settings) -> dict[str, Any]:
+    """Say how much of a track the worker hears; librosa's side always hears all of it."""
+    return {
+        "window_policy": str(settings.decode.window_policy),
+        "early_stop_confidence": settings.early_stop.confidence,
+    }
 
 
 def parse_policies(words: list[str]) -> list[WindowPolicy]:
