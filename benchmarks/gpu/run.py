@@ -38,7 +38,9 @@ def main() -> int:
     without_triton = why_not_triton(GTZAN57, device=device)
     result: dict[str, Any] = {"environment": environment(device), "no_triton": without_triton}
     with torch.inference_mode():
-        result["parity"] = _parities(device, triton=without_triton is None)
+        result["parity"] = _parities(
+            device, triton=without_triton is None, of_each=4 if arguments.quick else None
+        )
         if without_triton is None:
             result["kernels"] = kernels_against_torch(device)
         if not arguments.parity_only:
@@ -60,7 +62,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=4_096, help="windows in one call from host memory")
     parser.add_argument("--batches", default="16,32,64,128,256", help="batch sizes of the sweep")
     parser.add_argument("--device", choices=("cuda", "cpu"), help="default: cuda where there is one")
-    parser.add_argument("--quick", action="store_true", help="few repeats and small batches")
+    parser.add_argument(
+        "--quick", action="store_true", help="few repeats, small batches, four windows of each kind"
+    )
     parser.add_argument("--parity-only", action="store_true", help="no timing")
     arguments = parser.parse_args()
     arguments.batches = [int(batch) for batch in arguments.batches.split(",")]
@@ -87,9 +91,9 @@ def _options(device: torch.device, *, triton: bool) -> dict[str, GpuOptions]:
     }
 
 
-def _parities(device: torch.device, *, triton: bool) -> dict[str, Any]:
+def _parities(device: torch.device, *, triton: bool, of_each: int | None) -> dict[str, Any]:
     return {
-        name: parity(GpuBackend(GTZAN57, device=device.type, options=options))
+        name: parity(GpuBackend(GTZAN57, device=device.type, options=options), of_each=of_each)
         for name, options in _options(device, triton=triton).items()
     }
 
