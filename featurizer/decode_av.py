@@ -78,7 +78,8 @@ class AvDecoder:
         Frames decoded and packets refused so far.
     settle_seconds : float
         How long before the samples that are wanted decoding must begin for them to be those of `blocks`.
-        AAC's noise substitution (PNS; FFmpeg's encoder uses it) draws other noise after a seek.
+        AAC's noise substitution (PNS; FFmpeg's encoder uses it) draws other noise after a seek, which moves
+        features of real music by up to 0.02 standard deviations (twenty windows of four minutes).
     """
 
     settle_seconds = _SETTLE_SECONDS
