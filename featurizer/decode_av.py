@@ -172,7 +172,6 @@ class AvDecoder:
             frame.pts = None  # else the queue insists on time stamps without gaps
             gathering.fifo.write(frame)
             self.n_decoded += 1
-            self._decoded_seconds += frame.samples / frame.sample_rate
             if gathering.fifo.samples >= _BLOCK_FRAMES:
                 yield from self._drain(gathering)
         if gathering is not None:
@@ -184,6 +183,9 @@ class AvDecoder:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)
+        decode = self._stream.decode
+        # FFmpeg also marks the last, partly filled packet of PCM whose header does not tell its length.
+        is_pcm = self.info.codec.startswith("pcm_")
         refused_in_a_row = lost_in_a_row = 0
         while refused_in_a_row < _MOST_REFUSED_IN_A_ROW and lost_in_a_row < _MOST_LOST_IN_A_ROW:
             try:
@@ -196,14 +198,14 @@ class AvDecoder:
             if packet is None:
                 return
             try:
-                frames = self._stream.decode(packet)
+                frames = decode(packet)
             except av.FFmpegError:
                 self.n_damaged += 1
                 refused_in_a_row += 1
                 continue
             refused_in_a_row = lost_in_a_row = 0
-            # FFmpeg also marks the last, partly filled packet of PCM whose header does not tell its length.
-            self.n_damaged += packet.is_corrupt and not self.info.codec.startswith("pcm_")
+            if packet.is_corrupt and not is_pcm:
+                self.n_damaged += 1
             yield from frames
 
     def _drain(self, gathering: _Gathering) -> Iterator[PcmBlock]:
@@ -212,6 +214,7 @@ class AvDecoder:
         if frame is None:
             return
         sample_rate, channels, _ = gathering.format
+        self._decoded_seconds += frame.samples / sample_rate
         try:
             samples = samples_of(frame, channels=channels)
         except (av.FFmpegError, ValueError):
