@@ -20,8 +20,11 @@ Device = Literal["cpu", "cuda"]
 MAX_MAGNITUDE = 1e12
 """Samples are near [-1, 1]. Beyond 1e12 float32 power spectra overflow and features would become NaN."""
 CHUNK_WINDOWS: dict[Device, int] = {"cpu": 16, "cuda": 256}
-"""Windows in one call of a back end; on CUDA four of its batches, one uploaded while another is computed. On a
-CPU windows go one by one in any case: a call costs a quarter of a millisecond besides, a fifth of a window."""
+"""Windows in one call of a back end.
+
+On CUDA four of its batches, one uploaded while another is computed. On a CPU windows go one by one in any
+case, but a call costs a quarter of a millisecond besides, a fifth of a window.
+"""
 WORKERS: dict[Device, int] = {"cpu": 1, "cuda": 2}
 """Threads behind `Featurizer.submit`: with two, one batch's upload overlaps another's computation."""
 
