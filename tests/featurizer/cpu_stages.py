@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from featurizer.cpu import columns, hpss, overlap_add, stft
 from featurizer.cpu.layout import HOP, N_GROUPS, ROWS_PER_GROUP, TILE
 from featurizer.cpu.window import WindowScratch, WindowTables, window_scratch, window_tables
 from featurizer.spec import GTZAN57, FeatureSpec
-from tests.featurizer.cpu_windows import WIDTH
+from tests.featurizer.cpu_windows import WIDTH, WINDOWS
 
 FloatType = type[np.floating[Any]]
+_QUICK = ("music 0", "silence", "denormal samples", "tone at 440 Hz", "click")
+NAMES = [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in WINDOWS]
+"""The windows that stages are held to their oracles on; five of them in the quick tests."""
+
+
+@lru_cache
+def _tables(spec: FeatureSpec, *, dtype_name: str, lanes: int) -> WindowTables:
+    return window_tables(spec, vector_width=lanes, dtype=np.dtype(dtype_name).type)
 
 
 class Stages:
@@ -22,7 +32,7 @@ class Stages:
     def __init__(
         self, *, spec: FeatureSpec = GTZAN57, dtype: FloatType = np.float64, lanes: int = len(WIDTH)
     ) -> None:
-        self.tables: WindowTables = window_tables(spec, vector_width=lanes, dtype=dtype)
+        self.tables = _tables(spec, dtype_name=np.dtype(dtype).name, lanes=lanes)
         self.scratch: WindowScratch = window_scratch(spec, vector_width=lanes, dtype=dtype)
         self.layout = self.tables.layout
         self.unscale = 1.0

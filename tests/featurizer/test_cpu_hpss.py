@@ -10,8 +10,8 @@ from featurizer.cpu.layout import TILE
 from featurizer.gpu.hpss import soft_mask
 from featurizer.gpu.median import sliding_median
 from featurizer.spec import GTZAN57
-from tests.featurizer.cpu_stages import Stages
-from tests.featurizer.cpu_windows import WINDOWS, lanes_of, oracle_magnitude, window
+from tests.featurizer.cpu_stages import NAMES, Stages
+from tests.featurizer.cpu_windows import lanes_of, oracle_magnitude, window
 
 
 def masks(stages: Stages, name: str) -> np.ndarray:
@@ -30,7 +30,7 @@ def expected_mask(name: str) -> np.ndarray:
     return mask[0].numpy().T
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_mask_equals_the_torch_stages(name: str) -> None:
     stages = Stages()
     found = masks(stages, name)

@@ -8,8 +8,8 @@ import pytest
 from featurizer.cpu.layout import HOP, TILE
 from featurizer.spec import GTZAN57
 from featurizer.tables import FLOAT32_TINY, hann, overlap_gain
-from tests.featurizer.cpu_stages import FloatType, Stages
-from tests.featurizer.cpu_windows import WINDOWS, lanes_of, oracle_magnitude, window
+from tests.featurizer.cpu_stages import NAMES, FloatType, Stages
+from tests.featurizer.cpu_windows import lanes_of, oracle_magnitude, window
 from tests.featurizer.signals import N, Samples, music, noise
 
 PRECISIONS = [np.float32, np.float64]
@@ -61,7 +61,7 @@ def test_a_block_of_frames_has_numpys_spectrum(dtype: FloatType) -> None:
         assert error < 1.5e-7
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_magnitudes_equal_numpys_of_a_double_transform(name: str) -> None:
     """Bit for bit where anything is to be heard: other roundings change which bins of a click are peaks."""
     stages = Stages()
