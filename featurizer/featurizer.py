@@ -16,6 +16,7 @@ from featurizer.errors import DeviceUnavailableError, InvalidSamplesError, Missi
 from featurizer.spec import GTZAN57, FeatureSpec
 
 Device = Literal["cpu", "cuda"]
+Precision = Literal["single", "double"]
 
 MAX_MAGNITUDE = 1e12
 """Samples are near [-1, 1]. Beyond 1e12 float32 power spectra overflow and features would become NaN."""
@@ -50,6 +51,9 @@ class Featurizer:
         Where the work is done; "auto" takes a CUDA device where there is one.
     spec : FeatureSpec
         The feature set.
+    precision : {"single", "double"}, optional
+        Of the Fourier transform. librosa's is double, and so is ours, but on cards that are slow
+        at it. Single keeps the tolerance on music, not on pure tones and clicks.
 
     Attributes
     ----------
@@ -68,10 +72,12 @@ class Featurizer:
         If `device` is unknown or no back end computes the feature set.
     """
 
-    def __init__(self, device: str = "auto", spec: FeatureSpec = GTZAN57) -> None:
+    def __init__(
+        self, device: str = "auto", spec: FeatureSpec = GTZAN57, *, precision: Precision | None = None
+    ) -> None:
         self.device: Device = _resolve(device)
         self.spec = spec
-        self._backend = _backend(self.device, spec)
+        self._backend = _backend(self.device, spec, precision=precision)
         self._executor = ThreadPoolExecutor(WORKERS[self.device], thread_name_prefix="featurizer")
         self._closed = False
 
@@ -179,15 +185,15 @@ def _resolve(device: str) -> Device:
     return "cpu"
 
 
-def _backend(device: Device, spec: FeatureSpec) -> Backend:
+def _backend(device: Device, spec: FeatureSpec, *, precision: Precision | None) -> Backend:
     """Pick the back end for a device; each brings libraries that the other does without."""
     if device == "cpu":
         from featurizer.cpu.backend import CpuBackend  # noqa: PLC0415 - numba takes a second
 
-        return CpuBackend(spec)
-    from featurizer.gpu import GpuBackend  # noqa: PLC0415 - torch takes seconds
+        return CpuBackend(spec, precision=precision or "double")
+    from featurizer.gpu import GpuBackend, GpuOptions  # noqa: PLC0415 - torch takes seconds
 
-    return GpuBackend(spec, device=device)
+    return GpuBackend(spec, device=device, options=GpuOptions(precision=precision))
 
 
 def _first_use(device: Device) -> AbstractContextManager[None]:

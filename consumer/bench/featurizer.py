@@ -22,6 +22,7 @@ _REPEATS: Final = 5
 
 Array = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["single", "double"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Sides:
     device: Literal["cpu", "cuda"]
 
 
-def open_sides(*, device: Device) -> Sides:
-    """Load and warm up all sides.
+def open_sides(*, device: Device, precision: Precision | None = None) -> Sides:
+    """Load and warm up all sides; ours with its usual precision where none is named.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def open_sides(*, device: Device) -> Sides:
     with needing_baselines():
         from featurizer.reference import TunedLibrosa, reference_features  # noqa: PLC0415
 
-    featurizer = Featurizer(device=device)
+    featurizer = Featurizer(device=device, precision=precision)
     featurizer.warm_up()
     tuned = TunedLibrosa()
     noise = np.random.default_rng(0).standard_normal(GTZAN57.window_samples).astype(np.float32)

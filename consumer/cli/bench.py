@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,6 +49,13 @@ def featurizer(
     windows: Annotated[
         int, typer.Option("--windows", metavar="N", min=1, help="Windows of 3 seconds; 600 take two minutes.")
     ] = 600,
+    precision: Annotated[
+        Literal["single", "double"] | None,
+        typer.Option(
+            help="Of our Fourier transform; librosa's is double.",
+            show_default="double; single on cards slow at it",
+        ),
+    ] = None,
     device: Device = None,
     as_json: JsonOnce = False,
 ) -> int:
@@ -76,7 +83,7 @@ def featurizer(
     from consumer.cli.bench_tables import featurizer_tables
     from consumer.cli.terminal import complain, progress
 
-    sides = open_sides(device=device or "auto")
+    sides = open_sides(device=device or "auto", precision=precision)
     with temporary_folder() as folder:
         sources = find_sources(audio, folder=folder)
         complain(f"reading {len(sources.paths)} files ...")

@@ -16,6 +16,7 @@ import featurizer
 from featurizer import GTZAN57, Featurizer
 from featurizer.errors import DeviceUnavailableError, InvalidSamplesError
 from featurizer.featurizer import CHUNK_WINDOWS, MAX_MAGNITUDE
+from featurizer.parity import TOLERANCE_SD, compare
 from tests.featurizer.signals import EDGE_CASES, N, clicks, drum_beat, music, noise, tone
 
 CHUNK = CHUNK_WINDOWS["cpu"]
@@ -58,7 +59,7 @@ def test_a_back_end_sees_a_chunk_at_a_time_and_any_back_end_fits(monkeypatch: py
         seen.append(len(windows))
         return np.repeat(windows[:, :1], GTZAN57.width, axis=1)
 
-    monkeypatch.setattr("featurizer.featurizer._backend", lambda *_: first_samples)
+    monkeypatch.setattr("featurizer.featurizer._backend", lambda *_, **__: first_samples)
     windows = np.zeros((2 * CHUNK + 1, N), dtype=np.float32)
     windows[:, 0] = np.arange(len(windows))
     with Featurizer(device="cpu") as other:
@@ -195,3 +196,11 @@ def test_unknown_names_of_the_package_are_attribute_errors() -> None:
 def test_what_a_cpu_needs_is_imported_without_torch_or_librosa(module: str) -> None:
     program = f"import {module}, sys; sys.exit(bool({{'torch', 'librosa', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.slow  # compiles a second transform
+def test_single_precision_keeps_the_tolerance_on_music() -> None:
+    windows = np.stack([music(seed) for seed in range(4)])
+    with Featurizer(device="cpu") as double, Featurizer(device="cpu", precision="single") as single:
+        differences = compare(single(windows), double(windows))
+    assert 0 < differences.worst[1] <= TOLERANCE_SD
