@@ -20,7 +20,7 @@ from tests.featurizer.oracle import oracle_features
 from tests.featurizer.signals import EDGE_CASES, N, music
 from tests.paths import DATA, needs_data
 
-N_REAL_WINDOWS = 304
+N_REAL_WINDOWS = 608
 TEMPO = GTZAN57.feature_names.index("tempo")
 
 
@@ -113,7 +113,7 @@ def _real_windows(count: int) -> NDArray[np.float32]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_200)  # about 60 s where two cores are free
+@pytest.mark.timeout(1_200)  # about 80 s where two cores are free
 @needs_data
 def test_real_windows_of_all_genres_agree_with_librosa() -> None:
     windows = _real_windows(N_REAL_WINDOWS)
@@ -125,4 +125,4 @@ def test_real_windows_of_all_genres_agree_with_librosa() -> None:
     with Featurizer(device="cpu") as cpu:
         parity = compare(cpu(windows), oracle)
     assert parity.worst[1] <= TOLERANCE_SD, parity
-    assert parity.tempo_equal >= 0.99, parity
+    assert parity.tempo_equal == 1, parity
