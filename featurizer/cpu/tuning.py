@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from featurizer.cpu.compiling import kernel
 from featurizer.cpu.layout import TILE, aligned_zeros, layout_of
 from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
+from featurizer.pitches import pitch_limits, pitch_step
 from featurizer.spec import FeatureSpec
-from featurizer.tables import A0_HZ, N_TUNINGS, PEAK_SHARE, pitch_bins, tuning_edges
+from featurizer.tables import N_TUNINGS, PEAK_SHARE, pitch_bins
 
 _FRAME_BITS: Final = 16
 _FRAME_MASK: Final = (1 << _FRAME_BITS) - 1
@@ -93,19 +94,16 @@ def tuning_tables(spec: FeatureSpec) -> TuningTables:
     numbers with numpy's own logarithm: the map then agrees with it to the bit, and costs no logarithm.
     """
     first, end = pitch_bins(spec)
-    bin_hz = spec.sample_rate / spec.n_fft
-    # Peaks lie at most one bin beside the bins in which they are looked for.
-    least = np.array([(first - 1) * bin_hz], dtype=np.float32).view(np.int32)[0] >> _CELL_BITS
-    last = np.array([end * bin_hz], dtype=np.float32).view(np.int32)[0] >> _CELL_BITS
+    least, last = np.array(pitch_limits(spec), dtype=np.float32).view(np.int32) >> _CELL_BITS
     begin = np.arange(least, last + 1, dtype=np.int32) << _CELL_BITS
     stop = begin + (1 << _CELL_BITS)
-    bins = histogram_bins(begin.view(np.float32), n_chroma=spec.n_chroma)
+    steps = pitch_step(begin.view(np.float32), n_chroma=spec.n_chroma)
     # The bin changes once in a cell at the most: bisect between its first and its last number.
     low, high = begin.copy(), stop - 1
-    changes = histogram_bins(high.view(np.float32), n_chroma=spec.n_chroma) != bins
+    changes = pitch_step(high.view(np.float32), n_chroma=spec.n_chroma) != steps
     for _ in range(_CELL_BITS):
         middle = low + (high - low) // 2
-        same = histogram_bins(middle.view(np.float32), n_chroma=spec.n_chroma) == bins
+        same = pitch_step(middle.view(np.float32), n_chroma=spec.n_chroma) == steps
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     edge = np.where(changes, high.view(np.float32), np.float32(np.inf))
     return TuningTables(
@@ -114,29 +112,9 @@ def tuning_tables(spec: FeatureSpec) -> TuningTables:
         bin_hz=np.array([spec.sample_rate, spec.n_fft], dtype=np.float64),
         n_frames=spec.n_frames,
         first_cell=int(least),
-        cell_bin=bins,
+        cell_bin=steps % N_TUNINGS,
         cell_edge=edge.astype(np.float32),
     )
-
-
-def histogram_bins(pitch: NDArray[np.float32], *, n_chroma: int) -> NDArray[np.int64]:
-    """Give the tuning bin of each pitch, as ``librosa.pitch_tuning`` 0.11 rounds and counts them.
-
-    Parameters
-    ----------
-    pitch : numpy.ndarray, shape [n], float32, Hz
-    n_chroma : int
-        Semitones an octave.
-
-    Returns
-    -------
-    numpy.ndarray, shape [n], int64, in [0, 99]
-    """
-    semitones = np.float32(n_chroma) * np.log2(pitch / np.float32(A0_HZ))
-    deviation = semitones - np.floor(semitones)
-    deviation = np.where(deviation >= _HALF, deviation - np.float32(1), deviation)
-    bins: NDArray[np.int64] = np.searchsorted(tuning_edges(), deviation.astype(np.float64), side="right") - 1
-    return bins
 
 
 def tuning_scratch(spec: FeatureSpec) -> TuningScratch:

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from featurizer.gpu.chroma import Chroma
-from featurizer.gpu.pitch_table import pitch_limits, pitch_table
+from featurizer.gpu.pitch_table import pitch_table
 from featurizer.gpu.rounding import magnitude
 from featurizer.gpu.stft import Stft
 from featurizer.gpu.tuning import TuningEstimator, median_height
+from featurizer.pitches import pitch_limits
 from featurizer.spec import GTZAN57
 from featurizer.tables import tuning_edges
 from tests.featurizer.oracle import librosa
