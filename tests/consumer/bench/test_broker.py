@@ -34,8 +34,8 @@ def test_without_an_address_and_a_checkout_there_is_advice(tmp_path: Path) -> No
 def test_a_checkouts_own_broker_lives_as_long_as_the_body(tmp_path: Path) -> None:
     code = (
         "import pathlib, signal, sys\n"
-        "print('Kafka is ready on 127.0.0.1:4711 (0 topics)', flush=True)\n"
-        "try:\n    signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
+        "try:\n    print('Kafka is ready on 127.0.0.1:4711 (0 topics)', flush=True); signal.pause()\n"
         f"finally:\n    pathlib.Path({str(tmp_path)!r}, 'ended').touch()\n"
     )
     with open_broker(None, checkout=local_kafka(tmp_path, code)) as broker:
