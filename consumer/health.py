@@ -19,7 +19,7 @@ from consumer.errors import SettingsError
 _JSON: Final = "application/json"
 _IDLE_SECONDS: Final = 10.0
 """A connection that sends nothing for this long is closed, so that idle ones cannot pile up threads."""
-_SHUTDOWN_SECONDS: Final = 0.05
+_SHUTDOWN_SECONDS: Final = 0.25
 """How often the server thread looks whether it should stop."""
 
 
@@ -100,7 +100,7 @@ class HealthServer:
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Stop listening; blocks for a tenth of a second at most."""
+        """Stop listening; blocks for half a second at most."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -133,14 +133,19 @@ class DecodingPool:
         FatalError
             Children cannot start.
         """
-        unsettled = self._holders or self.ready < self._processes
-        for key, _ in self._selector.select(
-            min(timeout_seconds, _WATCH_SECONDS) if unsettled else timeout_seconds
-        ):
-            key.data()
-        now = self._clock()
-        self._nursery.watch(now)
-        self._nursery.populate(now)
+        left = timeout_seconds
+        while True:
+            unsettled = self._holders or self.ready < self._processes
+            patience = min(left, _WATCH_SECONDS) if unsettled else left
+            readable = self._selector.select(patience)
+            for key, _ in readable:
+                key.data()
+            now = self._clock()
+            self._nursery.watch(now)
+            self._nursery.populate(now)
+            left -= patience
+            if readable or self._events or left <= 0:
+                break
         self._metrics.decoders.set(self.ready)
         events, self._events = self._events, []
         return events

@@ -28,7 +28,7 @@ _FETCHING: Properties = {
     "isolation.level": "read_committed",
     # A broker answers one fetch at a time: a partition that is assigned or resumed waits until the idle
     # one ends.
-    "fetch.wait.max.ms": 100,
+    "fetch.wait.max.ms": 250,
     # How long a full local queue rests before it is filled again: a second by default.
     "fetch.queue.backoff.ms": 50,
     "fetch.error.backoff.ms": 200,

@@ -98,6 +98,11 @@ class Labelling:
         """How many tracks can begin now."""
         return self._pool.idle
 
+    @property
+    def busy(self) -> bool:
+        """Whether any track is under way."""
+        return bool(self._tracks)
+
     def begin(self, track: TrackUnderWay) -> bool:
         """Give a track to an idle child; False if none takes it."""
         number = next(self._numbers)

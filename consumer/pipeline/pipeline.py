@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from modelzoo.scorer import OnnxScorer
 
 _TURN_SECONDS: Final = 0.25
-"""Longest rest of the thread: how late a waiting job's deadline may be noticed."""
+"""Longest rest of the thread while there are jobs: how late a deadline may be noticed."""
+_REST_SECONDS: Final = 2.0
+"""Longest rest without any: all that can come then ends the rest by itself."""
 _CLOSE_SECONDS: Final = 10.0
 """A batch on any device ends long before."""
 
@@ -230,7 +232,8 @@ class Pipeline:
         while self._labelling.capacity and (track := self._waiting.take()) is not None:
             if not self._labelling.begin(track):
                 self._waiting.put_back(track)
-        self._overflow.extend(self._labelling.turn(_TURN_SECONDS))
+        has_jobs = self._waiting or self._labelling.busy or self._overflow
+        self._overflow.extend(self._labelling.turn(_TURN_SECONDS if has_jobs else _REST_SECONDS))
         self._hand_over()
         if not self._warm.is_set() and self._stages.pool.ready == self._stages.processes:
             self._warm.set()
