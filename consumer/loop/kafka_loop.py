@@ -19,10 +19,7 @@ import structlog
 from consumer.clock import SYSTEM_CLOCK, Clock
 from consumer.config import Delivery as DeliverySetting
 from consumer.config import Settings
-from consumer.errors import (
-    BrokerUnavailableError,
-    OffsetsLostError,
-)
+from consumer.errors import BrokerUnavailableError, OffsetsLostError
 from consumer.jobs import Engine, InputRecord
 from consumer.loop.accounting import Accountant
 from consumer.loop.at_least_once import AtLeastOnceDelivery
@@ -41,11 +38,15 @@ from consumer.metrics import Metrics
 from consumer.ports import BrokerError, ConsumerPort, Partitions, ProducerPort, RebalanceListener
 
 _BUSY_POLL_SECONDS: Final = 0.01
-"""While work is under way: a completion waits for at most this long. Never 0, which arms the client's
-own check of the poll interval."""
-_IDLE_POLL_SECONDS: Final = 0.1
+"""A completion waits for at most this long a track under way: alone it is committed at once, among others
+it may wait for the flush interval all the same. Never 0, which arms the client's own check of the interval
+between polls."""
+_FULL_POLL_SECONDS: Final = 0.05
+"""Longest wait while work is under way: a turn takes tenths of a millisecond, and a record ends it early."""
+_IDLE_POLL_SECONDS: Final = 0.25
+"""How late a stop that is asked for may be noticed."""
 _WAIT_SECONDS: Final = 0.005
-_SHOW_SECONDS: Final = 0.5
+_SHOW_SECONDS: Final = 1.0
 """Partitions, lag and membership are looked at this often; `polled_at` is fresh after every turn."""
 _FLUSH_SECONDS: Final = 10.0
 _FLUSH_SHARE: Final = 0.1
@@ -129,13 +130,14 @@ class KafkaLoop:
         self._stop_by: float | None = None
         self._polled_nothing = False
         self._shown_at = clock.monotonic() - _SHOW_SECONDS
-        self._snapshot = LoopSnapshot(polled_at=clock.monotonic())
-        metrics.poll_age_seconds.set_function(lambda: clock.monotonic() - self._snapshot.polled_at)
+        self._polled_at = clock.monotonic()
+        self._snapshot = LoopSnapshot(self._polled_at)
+        metrics.poll_age_seconds.set_function(lambda: clock.monotonic() - self._polled_at)
 
     @property
     def snapshot(self) -> LoopSnapshot:
         """The loop's state as of its last turn; any thread may read it."""
-        return self._snapshot
+        return replace(self._snapshot, polled_at=self._polled_at, stopping=self._stop_requests > 0)
 
     def request_stop(self) -> None:
         """Ask for a drain and an orderly end; a second time, for an end at once, which is safe.
@@ -213,8 +215,9 @@ class KafkaLoop:
             return None
 
     def _poll_seconds(self) -> float:
-        if self._assignment.in_flight or self._flusher.unflushed or self._flusher.pending:
-            return _BUSY_POLL_SECONDS
+        in_flight = self._assignment.in_flight
+        if in_flight or self._flusher.unflushed or self._flusher.pending:
+            return min(_BUSY_POLL_SECONDS * max(in_flight, 1), _FULL_POLL_SECONDS)
         due = self._dispatcher.next_due()
         if due is None:
             return _IDLE_POLL_SECONDS
@@ -284,15 +287,13 @@ class KafkaLoop:
         hide(self._metrics, partitions)
 
     def _publish(self) -> None:
-        now = self._clock.monotonic()
+        now = self._polled_at = self._clock.monotonic()
         if now - self._shown_at < _SHOW_SECONDS:
-            self._snapshot = replace(self._snapshot, polled_at=now, stopping=self._stop_requests > 0)
             return
         self._shown_at = now
         self._snapshot = LoopSnapshot(
             polled_at=now,
             joined=is_member(self._consumer.group_metadata()),
-            stopping=self._stop_requests > 0,
             partitions=snapshot_partitions(self._assignment, now=now),
         )
         show(self._metrics, self._snapshot, lag=self._consumer.lag())

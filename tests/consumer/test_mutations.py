@@ -28,7 +28,7 @@ from consumer.simulation import ViolationError, simulate
 
 pytestmark = pytest.mark.slow
 
-MOST_SEEDS = 400
+MOST_SEEDS = 600
 MOST_TURNS = 1_500
 """A mutant that never drains need not be watched for as long as a healthy loop."""
 
