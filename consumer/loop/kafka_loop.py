@@ -248,6 +248,7 @@ class KafkaLoop:
         self._metrics.rebalances.labels("assigned").inc()
         self._assignment.add(partitions)
         self._backpressure.reapply(partitions)
+        self._shown_at = -math.inf  # ready or not: who asks shall hear it after this turn
         _log.info("partitions assigned", partitions=[f"{p.topic}/{p.partition}" for p in partitions])
 
     def _on_revoke(self, partitions: Partitions) -> None:
@@ -285,6 +286,7 @@ class KafkaLoop:
         self._delivery.drop(partitions)
         self._assignment.drop(partitions)
         hide(self._metrics, partitions)
+        self._shown_at = -math.inf
 
     def _publish(self) -> None:
         now = self._polled_at = self._clock.monotonic()

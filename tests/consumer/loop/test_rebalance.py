@@ -212,6 +212,18 @@ def test_the_group_is_reported_as_joined_and_polls_are_fresh() -> None:
     assert bench.counted("assigned_partitions") == 4
 
 
+def test_a_partition_that_goes_is_gone_from_what_is_shown_after_the_same_turn() -> None:
+    bench = _started()
+    bench.publish(1, 2, 3)  # turns are short while tracks are under way
+    bench.turn(10)
+    before = len(bench.loop.snapshot.partitions)
+    rival = _Rival(bench)
+    while not bench.counted("rebalances_total", kind="revoked"):
+        rival.poll()
+        bench.turn()
+    assert len(bench.loop.snapshot.partitions) < before
+
+
 def test_gauges_of_partitions_that_went_are_removed() -> None:
     bench = _started()
     bench.turn(10)
