@@ -64,8 +64,9 @@ def test_the_broker_ends_the_transaction_of_a_worker_that_never_comes_back(
     settings: KafkaSettings, topics: Topics, workers: Workers
 ) -> None:
     submit(settings, topics, (f"event-{i}" for i in range(60)))
+    # Tracks end over a whole second, so that there is a second flush to crash in.
     crashing = workers.start(
-        slot=0, faults={"light": 0.2, "crash": {"before": "commit_transaction", "call": 2}}
+        slot=0, faults={"light": 1.0, "crash": {"before": "commit_transaction", "call": 2}}
     )
     assert crashing.wait() == -9
     other = workers.start(slot=1, faults={"light": 0.2})
@@ -81,7 +82,7 @@ def test_the_same_crash_at_least_once_loses_nothing_and_repeats_something(
     at_least_once = {"delivery": Delivery.AT_LEAST_ONCE.value}
     submit(settings, topics, (f"event-{i}" for i in range(60)))
     crashing = workers.start(
-        kafka=at_least_once, faults={"light": 0.2, "crash": {"before": "flush", "call": 2}}
+        kafka=at_least_once, faults={"light": 1.0, "crash": {"before": "flush", "call": 2}}
     )
     assert crashing.wait() == -9
     heir = workers.start(kafka=at_least_once, faults={"light": 0.2})
