@@ -23,6 +23,8 @@ from consumer.kafka.translate import (
 from consumer.ports import BrokerError
 
 _SLICE_SECONDS: Final = 0.1
+_NO_LEADER_YET: Final = {ck.KafkaError.NOT_LEADER_FOR_PARTITION, ck.KafkaError.LEADER_NOT_AVAILABLE}
+"""What a broker that has just come back says for a moment."""
 
 
 class Start(Enum):
@@ -128,12 +130,23 @@ class TopicReader:
         for topic in topics:
             for partition in self._partitions_of(topic, deadline=deadline):
                 found = ck.TopicPartition(topic, partition)
-                left = max(deadline - time.monotonic(), 0.1)
-                first, end = self._client.get_watermark_offsets(found, timeout=left)
+                first, end = self._ends_of(found, deadline=deadline)
                 found.offset = first if start is Start.BEGINNING else end
                 starts.append(found)
                 self._unread.add(TopicPartition(topic, partition))
         self._client.assign(starts)
+
+    def _ends_of(self, partition: ck.TopicPartition, *, deadline: float) -> tuple[int, int]:
+        while True:
+            left = max(deadline - time.monotonic(), 0.1)
+            try:
+                first, end = self._client.get_watermark_offsets(partition, timeout=left)
+            except ck.KafkaException as exc:
+                if exc.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_SLICE_SECONDS)
+            else:
+                return first, end
 
     def _partitions_of(self, topic: str, *, deadline: float) -> list[int]:
         left = max(deadline - time.monotonic(), 0.1)
