@@ -7,9 +7,9 @@ import tomllib
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,13 +21,14 @@ from pydantic_settings import (
 )
 
 from consumer.errors import SettingsError
+from consumer.model_settings import ModelSettings
 from consumer.settings_section import Section, mask
+from consumer.topic_settings import TopicSettings
 from consumer.window_settings import EarlyStopSettings, Policy
 from featurizer.window_policy import ALL
 
 _toml_file: ContextVar[Path | None] = ContextVar("toml_file", default=None)
 
-AdapterName = Literal["track_uploaded"]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1)]
@@ -58,48 +59,6 @@ class KafkaSettings(Section):
     """Any librdkafka properties (TLS, SASL, OAuth, fetch sizes) for every client; they win over ours."""
     consumer_properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     producer_properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
-
-
-class RetryTopic(Section):
-    """A topic of events that wait `delay_seconds` before their next attempt."""
-
-    topic: str
-    delay_seconds: Positive
-
-
-class TopicSettings(Section):
-    """Names, sizes and adapters of the topics."""
-
-    uploads: dict[str, AdapterName] = Field(default={"track-uploads": "track_uploaded"}, min_length=1)
-    """Input topics, each with the adapter that reads its messages."""
-    labels: str = "track-labels"
-    dead_letters: str = "track-uploads.dlq"
-    retries: tuple[RetryTopic, ...] = (
-        RetryTopic(topic="track-uploads.retry.30s", delay_seconds=30.0),
-        RetryTopic(topic="track-uploads.retry.5m", delay_seconds=300.0),
-        RetryTopic(topic="track-uploads.retry.1h", delay_seconds=3_600.0),
-    )
-    """Visited in this order by an event that keeps failing, then the dead-letter topic."""
-    max_message_bytes: Bytes = 1_048_588
-    """Kafka's default `max.message.bytes`, of every topic but the dead letters' (64 KiB more)."""
-
-    @property
-    def max_dead_letter_bytes(self) -> int:
-        """The dead-letter topic's `max.message.bytes`: the largest upload and its headers fit."""
-        return self.max_message_bytes + 64 * 1024
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Every topic that a worker consumes."""
-        return (*self.uploads, *(retry.topic for retry in self.retries))
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [*self.inputs, self.labels, self.dead_letters]
-        repeated = {name for name in names if names.count(name) > 1}
-        if repeated:
-            raise ValueError(f"topics must differ, repeated: {', '.join(sorted(repeated))}")
-        return self
 
 
 class FetchSettings(Section):
@@ -140,17 +99,6 @@ class DecodeSettings(Section):
     """Which windows of a track are used: `all`, `first:N` or `spread:N`, N evenly over the track."""
 
 
-class ModelSettings(Section):
-    """Which model speaks, and where it is found."""
-
-    name: str = "gtzan57-mlp"
-    version: str = "latest"
-    registry: Path | None = None
-    """Folder of artifacts; the packaged ones where null."""
-    timeline: bool = True
-    """Whether labels carry each window's top genre."""
-
-
 class BatchSettings(Section):
     """Windows of many tracks share one batch, by size or wait."""
 
@@ -175,6 +123,8 @@ class WorkerSettings(Section):
     flush_interval_seconds: Positive = 0.2
     flush_records: Count = 500
     flush_bytes: Bytes = 4 * 1024 * 1024
+    feature_log: bool = False
+    """Whether each track's window features are published too, in the transaction of its label."""
     drain_seconds: Positive = 30.0
     """Budget for finishing what was started when SIGTERM arrives."""
     max_attempts: Count = 4

@@ -8,6 +8,7 @@ from queue import Queue
 from typing import NamedTuple, Protocol
 
 from consumer.events import TrackLabelled, TrackUploaded
+from consumer.feature_record import TrackFeatures
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -78,10 +79,11 @@ class TrackJob:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one job ended: a label, or the exception that prevented it."""
+    """How one job ended: a label, or the exception that prevented it; and its features where they are kept."""
 
     ticket: Ticket
     result: TrackLabelled | BaseException
+    features: TrackFeatures | None = None
 
 
 class Engine(Protocol):

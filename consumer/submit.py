@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from consumer.config import Settings, TopicSettings
+from consumer.config import Settings
 from consumer.errors import SettingsError
 from consumer.events import TrackUploaded
 from consumer.jobs import OutputRecord
 from consumer.kafka import Publisher
 from consumer.ports import BrokerError
+from consumer.topic_settings import TopicSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from consumer.config import TopicSettings
 from consumer.ports import BrokerError
+from consumer.topic_settings import TopicSettings
 
 _UNLIMITED: Final = "-1"
 _UPLOADS_KEPT: Final = timedelta(days=30)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from consumer.bench.failures import needing_baselines
-from consumer.config import ModelSettings
+from consumer.model_settings import ModelSettings
 from modelzoo.aggregate import Verdict, decide
 from modelzoo.registry import Registry
 from modelzoo.scorer import OnnxScorer

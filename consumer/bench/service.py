@@ -16,11 +16,12 @@ from consumer.bench.broker import Broker
 from consumer.bench.failures import BenchFailedError
 from consumer.bench.stage_cpu import StageCpu, read_stage_cpu
 from consumer.bench.worker_process import WorkerProcess
-from consumer.config import RetryTopic, Settings, TopicSettings
+from consumer.config import Settings
 from consumer.events import TrackLabelled
 from consumer.kafka import KafkaAdmin, Start
 from consumer.ports import BrokerError
 from consumer.submit import Submitted, Submitter
+from consumer.topic_settings import RetryTopic, TopicSettings
 from consumer.topics import create, definitions
 from consumer.watch import DeadLetter, Watcher
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from consumer.audio_files import upload_of
-from consumer.config import Delivery, RetryTopic, Settings
+from consumer.config import Delivery, Settings
 from consumer.errors import BrokerUnavailableError
 from consumer.events import Status, TrackLabelled
 from consumer.kafka import MockCluster, Start
 from consumer.submit import Submitted, Submitter
+from consumer.topic_settings import RetryTopic
 from consumer.watch import DeadLetter, Ended, Watcher
 from consumer.worker import Worker
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from consumer.config import Delivery, KafkaSettings, TopicSettings
+from consumer.config import Delivery, KafkaSettings
+from consumer.topic_settings import TopicSettings
 
 Property = str | int | float | bool
 Properties = dict[str, Property]

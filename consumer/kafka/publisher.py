@@ -8,11 +8,12 @@ from typing import Final, Self
 
 import confluent_kafka as ck
 
-from consumer.config import KafkaSettings, TopicSettings
+from consumer.config import KafkaSettings
 from consumer.jobs import OutputRecord
 from consumer.kafka import properties
 from consumer.kafka.translate import broker_error, configuration, refused_as_settings, translated
 from consumer.ports import BrokerError, DeliveryCallback
+from consumer.topic_settings import TopicSettings
 
 _FULL_QUEUE_SECONDS: Final = 0.1
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import confluent_kafka as ck
 
-from consumer.config import KafkaSettings, TopicSettings
+from consumer.config import KafkaSettings
 from consumer.jobs import OutputRecord, TopicPartition
 from consumer.kafka import properties
 from consumer.kafka.bounded import call_within
@@ -19,6 +19,7 @@ from consumer.kafka.translate import (
     with_offsets,
 )
 from consumer.ports import BrokerError, DeliveryCallback, GroupMetadata
+from consumer.topic_settings import TopicSettings
 
 _OVERRUN_SECONDS: Final = 2.0
 """librdkafka 2.16 ignores the time-out of `send_offsets_to_transaction` while it waits for a coordinator that

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from consumer.config import AdapterName, TopicSettings
 from consumer.events import TrackUploaded, decode_upload
 from consumer.jobs import InputRecord
 from consumer.loop.provenance import Provenance, provenance_of_retry, provenance_of_upload
+from consumer.topic_settings import AdapterName, TopicSettings
 
 
 @dataclass(frozen=True, slots=True)

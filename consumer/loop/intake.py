@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from consumer.clock import Clock
-from consumer.config import TopicSettings
 from consumer.errors import EventError, UnexpectedError
 from consumer.jobs import InputRecord, Ticket
 from consumer.loop.adapters import Announcement, Reader
 from consumer.loop.outcomes import Case, Outcome, Settler
 from consumer.loop.partitions import PartitionState
 from consumer.loop.provenance import Provenance
+from consumer.topic_settings import TopicSettings
 
 
 class Intake:

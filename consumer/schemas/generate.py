@@ -9,9 +9,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from consumer.config import TopicSettings
 from consumer.events import SCHEMA_VERSION, TrackLabelled, TrackUploaded
 from consumer.schemas.headers import DeadLetterHeaders, RetryHeaders
+from consumer.topic_settings import TopicSettings
 
 FOLDER: Final = Path(__file__).parent
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from consumer.config import KafkaSettings, RetryTopic, TopicSettings
+from consumer.config import KafkaSettings
 from consumer.jobs import InputRecord, OutputRecord, TopicPartition
 from consumer.kafka import KafkaAdmin, KafkaConsumer, KafkaProducer, Publisher, Start, TopicReader
 from consumer.ports import BrokerError, Partitions, RebalanceListener
+from consumer.topic_settings import RetryTopic, TopicSettings
 from consumer.topics import create, definitions
 from deploy.local_kafka import LocalKafka
 

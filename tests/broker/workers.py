@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from consumer.config import KafkaSettings, TopicSettings
+from consumer.config import KafkaSettings
 from consumer.events import TrackLabelled, TrackUploaded
 from consumer.jobs import InputRecord
+from consumer.topic_settings import TopicSettings
 from deploy.local_kafka.death_wish import death_wish
 from tests.broker.harness import SECONDS, publish, read_all, uploads_of, wait_until
 from tests.paths import REPOSITORY

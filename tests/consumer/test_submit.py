@@ -8,12 +8,13 @@ import time
 import pytest
 
 from consumer.audio_files import upload
-from consumer.config import Settings, TopicSettings
+from consumer.config import Settings
 from consumer.errors import SettingsError
 from consumer.events import decode_upload
 from consumer.jobs import InputRecord
 from consumer.kafka import MockCluster, Start, TopicReader
 from consumer.submit import Submitted, submit_all, upload_record, upload_topic
+from consumer.topic_settings import TopicSettings
 from tests.consumer.mock_cluster import cluster, settings
 
 pytestmark = pytest.mark.slow  # a mock cluster a test

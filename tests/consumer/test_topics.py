@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.config import TopicSettings
 from consumer.ports import BrokerError
+from consumer.topic_settings import TopicSettings
 from consumer.topics import TopicDefinition, TopicDescription, TopicState, create, definitions, inspect
 
 SETTINGS = TopicSettings()

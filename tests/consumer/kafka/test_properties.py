@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import socket
 
-from consumer.config import Delivery, KafkaSettings, TopicSettings
+from consumer.config import Delivery, KafkaSettings
 from consumer.kafka import properties
+from consumer.topic_settings import TopicSettings
 
 TOPICS = TopicSettings()
 

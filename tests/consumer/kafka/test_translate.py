@@ -5,12 +5,13 @@ import struct
 import confluent_kafka as ck
 import pytest
 
-from consumer.config import KafkaSettings, TopicSettings
+from consumer.config import KafkaSettings
 from consumer.errors import SettingsError
 from consumer.jobs import TopicPartition
 from consumer.kafka import KafkaAdmin, KafkaConsumer, KafkaProducer
 from consumer.kafka.translate import group_metadata, input_record, translated
 from consumer.ports import BrokerError
+from consumer.topic_settings import TopicSettings
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", properties={"log_level": 0})
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from consumer.config import TopicSettings
 from consumer.errors import EventError, InvalidEventError, UnsupportedSchemaVersionError
 from consumer.loop.adapters import Reader, read_track_uploaded
+from consumer.topic_settings import TopicSettings
 from tests.consumer.records import RETRIES, upload_event, upload_record
 
 
