@@ -79,7 +79,7 @@ class TrackJob:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """How one job ended: a label, or the exception that prevented it; and its features where they are kept."""
+    """How one job ended: a label or the exception that prevented it, and its features where they are kept."""
 
     ticket: Ticket
     result: TrackLabelled | BaseException
