@@ -32,7 +32,7 @@ from featurizer.endings import Length, is_cut, mp3_length, ogg_ending
 from featurizer.errors import CorruptAudioError, EmptyFileError, NotAudioError
 from featurizer.excerpts import read_excerpt
 from featurizer.levels import LevelMeter
-from featurizer.pcm import AudioInfo, Decoder, PcmBlock, is_plausible, to_mono
+from featurizer.pcm import AudioInfo, Decoder, PcmBlock, is_plausible
 from featurizer.resample import StreamResampler
 from featurizer.sniff import Sniffed, sniff
 from featurizer.source import AudioFile, Source
@@ -98,8 +98,7 @@ class AudioStream:
         """
         resampler = StreamResampler(self._spec.sample_rate)
         for pcm in self._pcm_blocks():
-            self.levels.add_source(pcm.samples)
-            block = resampler.push(to_mono(pcm.samples), sample_rate=pcm.sample_rate)
+            block = resampler.push(self.levels.downmix(pcm.samples), sample_rate=pcm.sample_rate)
             if len(block):
                 self.levels.add_output(block)
                 yield block

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurizer.levels import LevelMeter
-from featurizer.pcm import Decoder, to_mono
+from featurizer.pcm import Decoder
 from featurizer.resample import StreamResampler
 
 # Seconds of input that the resampler must have seen for its output to be that of a stream from the track's
@@ -59,8 +59,8 @@ def read_excerpt(
     for pcm in decoder.blocks_from(begin // step * (source_rate // divisor)):
         if pcm.sample_rate != source_rate:
             return False
-        levels.add_source(pcm.samples)
-        position = _copy(resampler.push(to_mono(pcm.samples), sample_rate=source_rate), into, position)
+        mono = levels.downmix(pcm.samples)
+        position = _copy(resampler.push(mono, sample_rate=source_rate), into, position)
         if position == len(into):
             break
     else:

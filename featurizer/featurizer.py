@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -138,7 +139,7 @@ class Featurizer:
         """Run one full chunk, so that the first real one does not pay for libraries, plans and caches.
 
         On a CPU whose kernels are not yet compiled this takes about a minute, in one process of a machine;
-        others wait for it.
+        others wait for it. Decoding has kernels in the same store, which are warm then too.
         """
         noise = np.random.default_rng(0).standard_normal(self.spec.window_samples).astype(np.float32)
         with _first_use(self.device):
@@ -196,12 +197,17 @@ def _backend(device: Device, spec: FeatureSpec, *, precision: Precision | None) 
     return GpuBackend(spec, device=device, options=GpuOptions(precision=precision))
 
 
-def _first_use(device: Device) -> AbstractContextManager[None]:
+@contextmanager
+def _first_use(device: Device) -> Iterator[None]:
     if device == "cuda":
-        return nullcontext()
+        yield
+        return
+    from featurizer import levels  # noqa: PLC0415 - see _backend
     from featurizer.cpu.compiling import store  # noqa: PLC0415 - see _backend
 
-    return store().first_use()
+    with store().first_use():
+        levels.warm_up()
+        yield
 
 
 def _require_windows(windows: NDArray[np.float32], *, spec: FeatureSpec) -> None:

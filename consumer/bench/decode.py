@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consumer.bench.encoding import FORMATS, write
 from consumer.bench.material import Sources, join
 from consumer.bench.rounds import Side, Timings, interleave
@@ -15,7 +18,7 @@ from featurizer.decode import open_audio
 from featurizer.decode_av import open_with_av
 from featurizer.decode_soundfile import open_with_soundfile
 from featurizer.endings import Length
-from featurizer.pcm import Decoder, to_mono
+from featurizer.pcm import Decoder
 from featurizer.resample import StreamResampler
 from featurizer.source import Source
 from featurizer.spec import GTZAN57
@@ -126,11 +129,20 @@ def _decode_by(opener: Open, path: Path) -> int:
         resampler = StreamResampler(GTZAN57.sample_rate)
         samples = 0
         for pcm in decoder.blocks():
-            samples += len(resampler.push(to_mono(pcm.samples), sample_rate=pcm.sample_rate))
+            samples += len(resampler.push(_average(pcm.samples), sample_rate=pcm.sample_rate))
         decoder.close()
         return samples + len(resampler.flush())
     finally:
         source.close()
+
+
+def _average(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average channels [n, channels] as a program without kernels of its own does it fastest."""
+    mono = samples[:, 0].copy()
+    for channel in range(1, samples.shape[1]):
+        mono += samples[:, channel]
+    mono /= np.float32(samples.shape[1])
+    return mono
 
 
 def _decode(path: Path) -> int:

@@ -40,8 +40,8 @@ def test_clipping_is_more_than_a_thousandth_of_samples_at_full_scale(
     meter = LevelMeter()
     samples = np.full((10_000, 1), 0.99, dtype=np.float32)
     samples[:n_full_scale] = peak
-    meter.add_source(samples[:5_000])
-    meter.add_source(samples[5_000:])
+    meter.downmix(samples[:5_000])
+    meter.downmix(samples[5_000:])
 
     assert meter.full_scale_share == n_full_scale / 10_000
     assert meter.is_clipped is is_clipped
@@ -50,9 +50,24 @@ def test_clipping_is_more_than_a_thousandth_of_samples_at_full_scale(
 def test_one_clipped_channel_is_enough() -> None:
     meter = LevelMeter()
     quiet, loud = audio.chord(0.2, 22_050), np.clip(9 * audio.chord(0.2, 22_050), -1.0, 1.0)
-    meter.add_source(audio.stereo(quiet, loud))
+    meter.downmix(audio.stereo(quiet, loud))
 
     assert meter.is_clipped
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_mono_is_the_mean_however_the_samples_lie_in_memory(channels: int) -> None:
+    samples = np.random.default_rng(channels).normal(size=(1_000, channels)).astype(np.float32)
+    held = samples.copy()
+    held.flags.writeable = False
+
+    for array in (samples, np.asfortranarray(samples), held, np.asfortranarray(held)[17:], samples[::2]):
+        meter = LevelMeter()
+        mono = meter.downmix(array)
+        np.testing.assert_allclose(mono, array.mean(axis=1, dtype=np.float64), rtol=1e-6, atol=1e-6)
+        assert meter.n_source_samples == array.size
+        assert meter.n_full_scale == np.count_nonzero(np.abs(array) >= 0.9999)
+        assert not np.shares_memory(mono, array)
 
 
 @pytest.mark.parametrize("sample", [np.nan, np.inf, -np.inf])
