@@ -33,6 +33,18 @@ class UnsupportedSchemaVersionError(EventError):
     reason: ClassVar[str] = "unsupported_schema_version"
 
 
+class InvalidFeatureRecordError(EventError):
+    """A record of the feature log is cut short, damaged, or holds what no track has."""
+
+    reason: ClassVar[str] = "invalid_feature_record"
+
+
+class OtherFeaturesError(EventError):
+    """A record of the feature log holds features of another spec than the model's."""
+
+    reason: ClassVar[str] = "other_features"
+
+
 class FetchError(ConsumerError):
     """The audio could not be fetched."""
 
