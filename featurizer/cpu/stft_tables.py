@@ -38,7 +38,21 @@ class PairTables(NamedTuple):
 
 
 class ForwardTables(NamedTuple):
-    """Constants of the transform; the floats' type decides its precision."""
+    """Constants of the transform; the floats' type, float32 or float64, decides its precision.
+
+    Attributes
+    ----------
+    width : tuple
+        As long as a vector of the floats' type has lanes.
+    taper : numpy.ndarray, shape [2048], in [0, 0.5]
+        Half the Hann taper.
+    twiddles : numpy.ndarray, flat, 2,048 numbers, in [-1, 1]
+        ``exp(-2 pi i n2 k1 / 1024)`` as [32 n2, 32 k1, real and imaginary].
+    turns : numpy.ndarray, flat, 1,026 numbers, in [-1, 1]
+        ``exp(-2 pi i k / 2048)`` as [513 pairs, real and imaginary], `k` being the pair's bin.
+    pairs : PairTables
+        Which numbers make which bins.
+    """
 
     width: Width
     taper: Floats
@@ -48,7 +62,19 @@ class ForwardTables(NamedTuple):
 
 
 class InverseTables(NamedTuple):
-    """Constants of the inverse transform, which is always in single precision, as librosa's."""
+    """Constants of the inverse transform, which is always in single precision, as librosa's.
+
+    Attributes
+    ----------
+    width : tuple
+        As long as a vector has float32 lanes.
+    taper : numpy.ndarray, shape [2048], float32, in [0, 1 / 2048]
+        The Hann taper over the transform's length.
+    twiddles, turns : numpy.ndarray, flat, float32
+        The same numbers as `ForwardTables` has, in the same order.
+    pairs : PairTables
+        Which bins make which numbers.
+    """
 
     width: Width
     taper: NDArray[np.float32]

@@ -10,26 +10,21 @@ The rest is three correlations, in double precision, and no transform.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils
 from numpy.typing import NDArray
 
 from featurizer.cpu.compiling import kernel
+from featurizer.cpu.correlation import N_ROWS, TILE_VECTORS, correlate_one, correlate_rows
 from featurizer.cpu.layout import TILE, aligned_zeros
 from featurizer.cpu.onset import OnsetScratch, median_rise, onset_scratch
-from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
+from featurizer.cpu.vector_ir import Width
 from featurizer.spec import FeatureSpec
 from featurizer.tables import EMPHASIS, FLOAT64_TINY, tempo_tables
 
 _N_SUMS: Final = 5
-_N_ROWS: Final = 3
-_TILE_VECTORS: Final = 2
-"""Vectors of lags or frames whose sums stay in registers; in double precision each takes two."""
-_MARGIN: Final = _TILE_VECTORS * TILE
+_MARGIN: Final = TILE_VECTORS * TILE
 """What the last vectors may reach beyond an array."""
 
 
@@ -147,49 +142,12 @@ def tempo_scratch(spec: FeatureSpec) -> TempoScratch:
     return TempoScratch(
         onset=onset_scratch(spec),
         strength=np.zeros(spec.n_frames, dtype=np.float32),
-        padded=aligned_zeros(_N_ROWS, pitch, dtype=np.float64),
+        padded=aligned_zeros(N_ROWS, pitch, dtype=np.float64),
         energy=aligned_zeros(spec.n_frames + _MARGIN, dtype=np.float64),
         sums=np.zeros((_N_SUMS, spec.n_frames + 1)),
-        factors=aligned_zeros(_N_ROWS, pitch, dtype=np.float64),
+        factors=aligned_zeros(N_ROWS, pitch, dtype=np.float64),
         correlation=aligned_zeros(tables.n_lags + _MARGIN, dtype=np.float64),
     )
-
-
-def _correlation(n_rows: int) -> Callable[..., None]:
-    """Compile ``sum over rows and places of factor[place] * value[place - lane]`` for neighbouring lanes."""
-
-    def correlate(
-        e: Emitter,
-        values: Memory,
-        start: Value,
-        pitch: Value,
-        factors: Memory,
-        place: Value,
-        n_places: Value,
-        sums: Memory,
-        lane: Value,
-    ) -> None:
-        # Values are reversed: the first place's and lane's stands at `start`, the next place's before it.
-        builder = e.builder
-        zero = ir.Constant(ir.VectorType(values.element, e.width), None)
-        slots = [cgutils.alloca_once_value(builder, zero) for _ in range(_TILE_VECTORS)]
-        for slot in slots:
-            builder.store(zero, slot)
-        with cgutils.for_range(builder, n_places) as loop:
-            here = builder.sub(start, loop.index)
-            for row in range(n_rows):
-                factor = e.broadcast(factors, builder.add(e.at(place, pitch, row), loop.index))
-                for vector, slot in enumerate(slots):
-                    value = e.load(values, e.offset(e.at(here, pitch, row), vector * e.width))
-                    builder.store(e.multiply_add(factor, value, builder.load(slot)), slot)
-        for vector, slot in enumerate(slots):
-            e.store(builder.load(slot), sums, e.offset(lane, vector * e.width))
-
-    return vector_operation(correlate)
-
-
-_sum_squares = _correlation(1)
-_sum_products = _correlation(_N_ROWS)
 
 
 @kernel
@@ -271,10 +229,10 @@ def _frame_energy(width: Width, tables: TempoEstimateTables, scratch: TempoScrat
     for place in range(first, last + 1):
         squares[place] = scratch.padded[0, last - place] * scratch.padded[0, last - place]
     n_places = last + 1 - first
-    for frame in range(0, tables.n_frames, _TILE_VECTORS * len(width)):
+    for frame in range(0, tables.n_frames, TILE_VECTORS * len(width)):
         # Element `taper_start - place + n` of the taper is what lies over a place in frame n, 0 outside it.
         start = tables.taper_start - first + frame
-        _sum_squares(width, tables.taper, start, 0, squares, first, n_places, scratch.energy, frame)
+        correlate_one(width, tables.taper, start, 0, squares, first, n_places, scratch.energy, frame)
 
 
 @kernel
@@ -312,10 +270,10 @@ def _correlate(width: Width, tables: TempoEstimateTables, scratch: TempoScratch,
     last = tables.n_padded - 1
     padded, factors, correlation = scratch.padded, scratch.factors, scratch.correlation
     pitch = padded.shape[1]
-    for lag in range(tables.first_lag, tables.n_lags, _TILE_VECTORS * len(width)):
+    for lag in range(tables.first_lag, tables.n_lags, TILE_VECTORS * len(width)):
         # The earlier place, place - lag, stands at last - place + lag in the reversed rows.
         place = first + lag
         n_places = last + 1 - place
-        _sum_products(width, padded, last - first, pitch, factors, place, n_places, correlation, lag)
+        correlate_rows(width, padded, last - first, pitch, factors, place, n_places, correlation, lag)
     for lag in range(tables.first_lag, tables.n_lags):
         correlation[lag] = max(correlation[lag], 0.0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from featurizer.cpu.compiling import kernel
 from featurizer.cpu.layout import TILE, aligned_zeros, layout_of
+from featurizer.cpu.selection import median_of
 from featurizer.cpu.vector_ir import Emitter, Memory, Value, Width, vector_operation
 from featurizer.pitches import pitch_limits, pitch_step
 from featurizer.spec import FeatureSpec
@@ -176,7 +177,7 @@ def tuning_index(
     if n == 0:
         return N_TUNINGS // 2
     _refine(magnitude, n, tables, scratch)
-    median = _median(scratch.height, n, scratch.ordered)
+    median = median_of(scratch.height, n, scratch.ordered)
     return fullest_bin(median, n, tables, scratch)
 
 
@@ -284,40 +285,3 @@ def fullest_bin(median: float, n: int, tables: TuningTables, scratch: TuningScra
         if counts[index] > counts[best]:
             best = index
     return best
-
-
-@kernel
-def _median(values: NDArray[np.float32], n: int, ordered: NDArray[np.float32]) -> float:
-    """Give the median of the first `n` values, rounded as numpy rounds the mean of the middle two."""
-    for index in range(n):
-        ordered[index] = values[index]
-    upper = _select(ordered, n, n // 2)
-    if n % 2:
-        return float(upper)
-    lower = ordered[0]
-    for index in range(n // 2):
-        lower = max(lower, ordered[index])
-    return float((np.float32(lower) + np.float32(upper)) / np.float32(2))
-
-
-@kernel
-def _select(values: NDArray[np.float32], n: int, rank: int) -> float:
-    """Partition in place (Hoare's quickselect): what comes before `rank` is not greater than it."""
-    left, right = 0, n - 1
-    while left < right:
-        pivot = values[rank]
-        low, high = left, right
-        while low <= high:
-            while values[low] < pivot:
-                low += 1
-            while pivot < values[high]:
-                high -= 1
-            if low <= high:
-                values[low], values[high] = values[high], values[low]
-                low += 1
-                high -= 1
-        if high < rank:
-            left = low
-        if rank < low:
-            right = high
-    return float(values[rank])
