@@ -38,9 +38,8 @@ from consumer.metrics import Metrics
 from consumer.ports import BrokerError, ConsumerPort, Partitions, ProducerPort, RebalanceListener
 
 _BUSY_POLL_SECONDS: Final = 0.01
-"""A completion waits for at most this long a track under way: alone it is committed at once, among others
-it may wait for the flush interval all the same. Never 0, which arms the client's own check of the interval
-between polls."""
+"""A completion waits for at most this long a track under way: among others it may wait for the flush interval
+all the same. Never 0, which arms the client's own check of the interval between polls."""
 _FULL_POLL_SECONDS: Final = 0.05
 """Longest wait while work is under way: a turn takes tenths of a millisecond, and a record ends it early."""
 _IDLE_POLL_SECONDS: Final = 0.25
