@@ -5,6 +5,7 @@ from consumer.kafka.group_consumer import KafkaConsumer
 from consumer.kafka.mock_cluster import MockCluster
 from consumer.kafka.properties import transactional_id
 from consumer.kafka.publisher import Publisher
+from consumer.kafka.range_reader import OffsetRange, RangeReader, find_ranges
 from consumer.kafka.reader import Start, TopicReader
 from consumer.kafka.worker_producer import KafkaProducer
 
@@ -14,8 +15,11 @@ __all__ = [
     "KafkaConsumer",
     "KafkaProducer",
     "MockCluster",
+    "OffsetRange",
     "Publisher",
+    "RangeReader",
     "Start",
     "TopicReader",
+    "find_ranges",
     "transactional_id",
 ]

@@ -71,9 +71,9 @@ def group_consumer(kafka: KafkaSettings) -> Properties:
 
 def worker_producer(kafka: KafkaSettings, topics: TopicSettings) -> Properties:
     """Give the properties of the worker's producer: transactional where the delivery is exactly once."""
-    properties = _producing(kafka, max_bytes=topics.max_dead_letter_bytes)
+    properties = _producing(kafka, max_bytes=max(topics.max_dead_letter_bytes, topics.max_feature_bytes))
     # The first message of a batch may be larger, later ones must not make it so: the label topic's limit
-    # is smaller than the dead letters'.
+    # is smaller than the dead letters' and the feature log's.
     properties["batch.size"] = min(_BATCH_BYTES, topics.max_message_bytes)
     if kafka.delivery is Delivery.EXACTLY_ONCE:
         properties |= {
@@ -100,9 +100,13 @@ def reader(kafka: KafkaSettings) -> Properties:
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
     }
-    passed = kafka.properties | kafka.consumer_properties
-    # They speak of membership, which a reader has none of; librdkafka may refuse them beside each other.
-    return properties | {name: value for name, value in passed.items() if not name.startswith("group.")}
+    return properties | _passed_to_readers(kafka)
+
+
+def range_reader(kafka: KafkaSettings) -> Properties:
+    """Give the properties of a reader of long ranges: as a reader's, with more fetched ahead."""
+    ahead: Properties = {"queued.max.messages.kbytes": 32_768, "fetch.message.max.bytes": 4 * 1024 * 1024}
+    return reader(kafka) | ahead | _passed_to_readers(kafka)
 
 
 def admin(kafka: KafkaSettings) -> Properties:
@@ -126,6 +130,12 @@ def _producing(kafka: KafkaSettings, *, max_bytes: int) -> Properties:
         # A commit or flush sends what lingers at once: waiting only fills batches in between.
         "linger.ms": 5,
     }
+
+
+def _passed_to_readers(kafka: KafkaSettings) -> Properties:
+    passed = kafka.properties | kafka.consumer_properties
+    # They speak of membership, which a reader has none of; librdkafka may refuse them beside each other.
+    return {name: value for name, value in passed.items() if not name.startswith("group.")}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -13,6 +13,7 @@ import confluent_kafka as ck
 from consumer.config import KafkaSettings
 from consumer.jobs import InputRecord, TopicPartition
 from consumer.kafka import properties
+from consumer.kafka.lookup import ends_of, partitions_of
 from consumer.kafka.translate import (
     broker_error,
     configuration,
@@ -23,8 +24,6 @@ from consumer.kafka.translate import (
 from consumer.ports import BrokerError
 
 _SLICE_SECONDS: Final = 0.1
-_NO_LEADER_YET: Final = {ck.KafkaError.NOT_LEADER_FOR_PARTITION, ck.KafkaError.LEADER_NOT_AVAILABLE}
-"""What a broker that has just come back says for a moment."""
 
 
 class Start(Enum):
@@ -128,32 +127,13 @@ class TopicReader:
     def _begin(self, topics: Sequence[str], *, start: Start, deadline: float) -> None:
         starts = []
         for topic in topics:
-            for partition in self._partitions_of(topic, deadline=deadline):
+            for partition in partitions_of(self._client, topic, deadline=deadline):
                 found = ck.TopicPartition(topic, partition)
-                first, end = self._ends_of(found, deadline=deadline)
+                first, end = ends_of(self._client, found, deadline=deadline)
                 found.offset = first if start is Start.BEGINNING else end
                 starts.append(found)
                 self._unread.add(TopicPartition(topic, partition))
         self._client.assign(starts)
-
-    def _ends_of(self, partition: ck.TopicPartition, *, deadline: float) -> tuple[int, int]:
-        while True:
-            left = max(deadline - time.monotonic(), 0.1)
-            try:
-                first, end = self._client.get_watermark_offsets(partition, timeout=left)
-            except ck.KafkaException as exc:
-                if exc.args[0].code() not in _NO_LEADER_YET or time.monotonic() >= deadline:
-                    raise
-                time.sleep(_SLICE_SECONDS)
-            else:
-                return first, end
-
-    def _partitions_of(self, topic: str, *, deadline: float) -> list[int]:
-        left = max(deadline - time.monotonic(), 0.1)
-        metadata = self._client.list_topics(topic, timeout=left).topics[topic]
-        if metadata.error is not None:
-            raise broker_error(metadata.error, doing=f"find topic {topic!r}")
-        return sorted(metadata.partitions)
 
     def _on_error(self, error: ck.KafkaError) -> None:
         found = broker_error(error, doing="reach the broker")
