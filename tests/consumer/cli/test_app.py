@@ -23,6 +23,7 @@ COMMANDS = (
     "submit",
     "watch",
     "check",
+    "probe",
     "topics create",
     "kernels build",
     "kernels show",
