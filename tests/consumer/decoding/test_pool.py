@@ -34,7 +34,6 @@ from featurizer.errors import NotAudioError
 from featurizer.spec import GTZAN57
 from tests.consumer.decoding.faults import WINDOW_SAMPLES, Faulty
 from tests.consumer.decoding.processes import alive, eventually, n_threads
-from tests.paths import REPOSITORY
 
 pytestmark = pytest.mark.slow  # real child processes
 
@@ -55,16 +54,8 @@ def open_pool(home: Household, *, metrics: Metrics | None = None) -> DecodingPoo
     return pool
 
 
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    """Let children import this folder's faults by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(REPOSITORY))
-        yield
-
-
 @pytest.fixture(scope="module")
-def pool(importable: None) -> Iterator[DecodingPool]:
+def pool() -> Iterator[DecodingPool]:
     """One pool for many faults: that it goes on working is the point."""
     shared = open_pool(household())
     yield shared
@@ -166,7 +157,6 @@ def test_noise_on_standard_output_and_error_disturbs_nothing(pool: DecodingPool)
     assert isinstance(run(pool, "chatter:2000")["chatter:2000"][-1], Finished)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["hang:", "hang-in-c:"])
 def test_a_child_that_hangs_is_killed_at_its_time_limit(make_pool: MakePool, uri: str) -> None:
     ends = run(make_pool(household(timeout_seconds=0.3)), uri, "ok:1")
@@ -188,13 +178,11 @@ def test_a_child_that_works_past_the_tracks_deadline_is_killed(pool: DecodingPoo
     assert isinstance(error_of(run(pool, uri, deadline_seconds=0.2)[uri]), DecoderHungError)
 
 
-@pytest.mark.slow
 def test_a_fetch_that_does_not_end_itself_is_killed_and_may_be_tried_again(pool: DecodingPool) -> None:
     error = error_of(run(pool, "hang-in-fetch:", fetch_seconds=0.1)["hang-in-fetch:"])
     assert isinstance(error, FetchTimeoutError)
 
 
-@pytest.mark.slow
 def test_samples_arrive_through_shared_memory_and_wait_for_free_slabs(make_pool: MakePool) -> None:
     slabs = SlabShape(slabs=2, windows=1, window_samples=WINDOW_SAMPLES)
     pool = make_pool(household(processes=1, slabs=slabs, timeout_seconds=0.5))
@@ -224,7 +212,6 @@ def test_samples_arrive_through_shared_memory_and_wait_for_free_slabs(make_pool:
     assert firsts == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
-@pytest.mark.slow
 def test_a_child_that_dies_idle_is_replaced(make_pool: MakePool) -> None:
     metrics = Metrics()
     pool = make_pool(household(), metrics=metrics)
@@ -269,7 +256,6 @@ def test_a_result_sent_with_the_last_breath_still_counts(pool: DecodingPool) -> 
     assert isinstance(events[-1], Finished)
 
 
-@pytest.mark.slow
 def test_a_fork_server_that_dies_is_replaced_with_its_children(make_pool: MakePool) -> None:
     pool = make_pool(household())
     assert settle(pool, ready=2)
@@ -281,7 +267,6 @@ def test_a_fork_server_that_dies_is_replaced_with_its_children(make_pool: MakePo
     assert isinstance(run(pool, "ok:1")["ok:1"][-1], Finished)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "words"), [("raise", "no such library: libfault.so"), ("exit", "exit status 7")]
 )
@@ -303,7 +288,6 @@ def test_the_server_has_one_thread_when_it_forks(pool: DecodingPool) -> None:
     assert [n_threads(pid) for pid in pool.pids] == [1, 1, 1]
 
 
-@pytest.mark.slow
 def test_closing_with_work_in_flight_leaves_no_process(make_pool: MakePool) -> None:
     pool = make_pool(household())
     assert settle(pool, ready=2)

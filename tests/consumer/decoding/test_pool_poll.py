@@ -12,14 +12,12 @@ from consumer.decoding.messages import Fetched, Task
 from consumer.decoding.pool import DecodingPool
 from consumer.errors import DecoderHungError
 from tests.consumer.decoding.test_pool import household, open_pool, settle
-from tests.paths import REPOSITORY
 
 pytestmark = pytest.mark.slow  # real child processes
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecodingPool]:
-    monkeypatch.syspath_prepend(str(REPOSITORY))
+def pool() -> Iterator[DecodingPool]:
     pool = open_pool(household(processes=1))
     assert settle(pool, ready=1)
     yield pool

@@ -23,17 +23,8 @@ from tests.consumer.pipelines import (
     linear_artifact,
     settings_for,
 )
-from tests.paths import REPOSITORY
 
 pytestmark = pytest.mark.slow  # real child processes
-
-
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    """Let children import the faults by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(REPOSITORY))
-        yield
 
 
 def windows_of(completion: Completion) -> WindowSummary:

@@ -45,23 +45,13 @@ from tests.paths import REPOSITORY
 pytestmark = pytest.mark.slow  # real child processes
 
 
-@pytest.fixture(scope="module", autouse=True)
-def importable() -> Iterator[None]:
-    """Let children import the faults by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(REPOSITORY))
-        yield
-
-
 @pytest.fixture(scope="module")
 def metrics() -> Metrics:
     return Metrics()
 
 
 @pytest.fixture(scope="module")
-def pipeline(
-    importable: None, metrics: Metrics, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pipeline]:
+def pipeline(metrics: Metrics, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """One pipeline for many tests: that it goes on working is the point."""
     artifact = linear_artifact(tmp_path_factory.mktemp("models"))
     settings = settings_for(worker={"device": "cpu", "max_in_flight": 8})
@@ -197,7 +187,6 @@ class StuckFeaturizer(FakeFeaturizer):
         return Future()
 
 
-@pytest.mark.slow
 def test_a_track_that_a_device_never_answers_for_ends_at_its_deadline(tmp_path: Path) -> None:
     parts = Parts(work=Faulty(), featurizer=StuckFeaturizer())
     artifact = linear_artifact(tmp_path)
@@ -207,7 +196,6 @@ def test_a_track_that_a_device_never_answers_for_ends_at_its_deadline(tmp_path: 
         assert isinstance(ends[0].result, TrackDeadlineError)
 
 
-@pytest.mark.slow
 def test_children_that_cannot_start_stop_the_pipeline_with_the_reason(tmp_path: Path) -> None:
     parts = Parts(work=Faulty("raise"))
     pipeline = Pipeline(settings_for(), artifact=linear_artifact(tmp_path), metrics=Metrics(), parts=parts)
@@ -222,7 +210,6 @@ def test_children_that_cannot_start_stop_the_pipeline_with_the_reason(tmp_path: 
     pipeline.close()
 
 
-@pytest.mark.slow
 def test_closing_with_work_in_flight_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     parts = Parts(work=Faulty(), featurizer=FakeFeaturizer())
@@ -242,7 +229,6 @@ def test_closing_with_work_in_flight_is_quick_and_leaves_nothing(tmp_path: Path)
     assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
 
 
-@pytest.mark.slow
 def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = f"""
 import sys, time
