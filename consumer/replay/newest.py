@@ -6,6 +6,7 @@ A catalogue of 20 million tracks does not fit a dictionary of strings. Here a re
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
@@ -18,7 +19,7 @@ from consumer.jobs import TopicPartition
 _DIGEST_BYTES: Final = 16
 """At 20 million ids two share a digest of 128 bits with a probability of 1e-24."""
 _WORD_BYTES: Final = 8
-_SIGN: Final = 1 << 63
+_SIGN: Final = np.uint64(1 << 63)
 _CHUNK: Final = 1 << 18
 """Records gathered, at least, before those that are superseded are dropped."""
 _SHARE: Final = 4
@@ -44,10 +45,12 @@ class NewestPerTrack:
     """
 
     def __init__(self, *, chunk: int = _CHUNK) -> None:
-        self._chunk = chunk
+        self._chunk = self._full_at = chunk
         self._buffer = bytearray()
         self._buffered = 0
-        self._words = -1
+        self._rank_length = -1
+        self._is_bytes = False
+        self._row = struct.Struct("")
         self._kept: list[Words] = []
 
     def add(self, track_id: str, rank: Rank, place: int) -> None:
@@ -56,22 +59,32 @@ class NewestPerTrack:
         Raises
         ------
         ValueError
-            The rank is not of the first one's length, or a number is out of its range.
+            The rank is not of the first one's kind and length, or a number is out of its range.
         """
+        if self._rank_length < 0:
+            self._learn(rank)
+        if place < 0:
+            raise ValueError(f"out of range: place={place}")
+        if len(rank) != self._rank_length or isinstance(rank, bytes) is not self._is_bytes:
+            raise ValueError(f"not a rank as the first: rank={rank!r}")
         digest = blake2b(track_id.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        words = _bytes_of(rank) if isinstance(rank, bytes) else _bytes_of_numbers(rank)
-        if self._words < 0:
-            self._words = len(words) // _WORD_BYTES
-        if len(words) != self._words * _WORD_BYTES:
-            raise ValueError(f"a rank of another length than the first: words={len(words) // _WORD_BYTES}")
-        if not 0 <= place < _SIGN:
-            raise ValueError(f"a place out of range: {place}")
-        self._buffer += digest
-        self._buffer += words
-        self._buffer += place.to_bytes(_WORD_BYTES, "big")
+        try:
+            if isinstance(rank, bytes):
+                self._buffer += self._row.pack(digest, rank, place)
+            else:
+                self._buffer += self._row.pack(digest, *rank, place)
+        except struct.error as exc:
+            raise ValueError(f"out of range: rank={rank!r} place={place}") from exc
         self._buffered += 1
-        if self._buffered >= max(self._chunk, len(self) // _SHARE):
+        if self._buffered >= self._full_at:
             self._settle()
+
+    def _learn(self, rank: Rank) -> None:
+        self._rank_length, self._is_bytes = len(rank), isinstance(rank, bytes)
+        # Zeros behind byte strings of one length do not change their order.
+        padded = len(rank) + -len(rank) % _WORD_BYTES
+        words = f"{len(rank)}s{padded - len(rank)}x" if self._is_bytes else f"{len(rank)}q"
+        self._row = struct.Struct(f">{_DIGEST_BYTES}s{words}q")
 
     def __len__(self) -> int:
         """Give the number of records that are kept, without those that wait to be looked at."""
@@ -88,27 +101,20 @@ class NewestPerTrack:
     def _settle(self) -> None:
         if not self._buffered:
             return
-        width = _DIGEST_BYTES // _WORD_BYTES + self._words + 1
+        width = self._row.size // _WORD_BYTES
         rows = np.frombuffer(bytes(self._buffer), ">u8").reshape(self._buffered, width)
         self._buffer, self._buffered = bytearray(), 0
         columns = [rows[:, number].astype(np.uint64) for number in range(width)]
         del rows
+        if not self._is_bytes:
+            for column in columns[_DIGEST_BYTES // _WORD_BYTES : -1]:
+                np.bitwise_xor(column, _SIGN, out=column)  # negative numbers first, as unsigned ones
         if self._kept:
             # One column after the other, so that no more than one stands there twice.
             columns = [np.concatenate((self._kept.pop(0), columns.pop(0))) for _ in range(width)]
         keep = _newest(columns)
         self._kept = [columns.pop(0)[keep] for _ in range(width)]
-
-
-def _bytes_of(rank: bytes) -> bytes:
-    return rank + bytes(-len(rank) % _WORD_BYTES)
-
-
-def _bytes_of_numbers(rank: tuple[int, ...]) -> bytes:
-    try:
-        return b"".join((number + _SIGN).to_bytes(_WORD_BYTES, "big") for number in rank)
-    except OverflowError as exc:
-        raise ValueError(f"a rank out of range: {rank}") from exc
+        self._full_at = max(self._chunk, len(self) // _SHARE)
 
 
 def _newest(columns: list[Words]) -> NDArray[np.int64]:

@@ -70,8 +70,8 @@ def test_nothing_has_no_newest() -> None:
 def test_a_rank_of_another_length_and_numbers_out_of_range_are_refused() -> None:
     newest = NewestPerTrack()
     newest.add("a", (1,), 0)
-    for rank, place in (((1, 2), 0), ((2**63,), 0), ((1,), -1), ((1,), 2**63)):
-        with pytest.raises(ValueError, match=r"rank|place"):
+    for rank, place in (((1, 2), 0), ((2**63,), 0), ((1,), -1), ((1,), 2**63), (bytes(8), 0), (b"1", 0)):
+        with pytest.raises(ValueError, match=r"out of range|not a rank"):
             newest.add("a", rank, place)
     assert newest.places().tolist() == [0]
 
