@@ -156,7 +156,10 @@ def check_topics(settings: Settings) -> Iterator[Check]:
 
     try:
         admin = KafkaAdmin(settings.kafka, timeout_seconds=_BROKER_SECONDS)
-        reports = inspect(admin, definitions(settings.topics))
+        # Who keeps no feature log needs no topic for it.
+        spared = set() if settings.worker.feature_log else {settings.topics.features}
+        wanted = [topic for topic in definitions(settings.topics) if topic.name not in spared]
+        reports = inspect(admin, wanted)
     except BrokerError as exc:
         yield _of_error("topics", exc)
         return

@@ -84,6 +84,12 @@ class Metrics:
         )
         for stage in CPU_STAGES:
             self.stage_cpu_seconds.labels(stage)
+        self.feature_records = Counter(
+            "genrestream_feature_records",
+            "Labelled tracks whose features are kept: logged, or left out (too_large, refused).",
+            ["result"],
+            registry=self.registry,
+        )
         self.batch_windows = Histogram(
             "genrestream_batch_windows",
             "Windows scored in one batch.",

@@ -42,6 +42,9 @@ class TopicSettings(Section):
     max_message_bytes: Annotated[int, Field(ge=1)] = 1_048_588
     """Kafka's default `max.message.bytes`, of every topic but the dead letters' (64 KiB more)."""
 
+    max_feature_bytes: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024
+    """`max.message.bytes` of the feature log: by default 18,000 windows of 57 features, 15 hours of audio."""
+
     @property
     def max_dead_letter_bytes(self) -> int:
         """The dead-letter topic's `max.message.bytes`: the largest upload and its headers fit."""

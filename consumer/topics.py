@@ -81,15 +81,18 @@ def definitions(
     topics : TopicSettings
         Names and sizes.
     partitions : int
-        Of uploads and labels; as many workers can share the uploads. Retry and dead-letter topics have one.
+        Of uploads, labels and features; as many workers can share the uploads, or a replay of the features.
+        Retry and dead-letter topics have one.
     replication : int, optional
         Copies of every partition; the broker's default where null.
 
     Returns
     -------
     tuple of TopicDefinition
-        Uploads, retries, labels, dead letters. None is compacted: a late retry or replay of an older upload
-        has the higher offset and would erase the newer label.
+        Uploads, retries, labels, dead letters, features. Labels are not compacted: a late retry or replay of
+        an older upload has the higher offset and would erase the newer label. The feature log is, as it
+        would grow with every upload: of a track whose older upload was retried late, it may keep the older
+        features.
     """
     size = topics.max_message_bytes
     return (
@@ -108,6 +111,7 @@ def definitions(
             replication,
             _config(topics.max_dead_letter_bytes, kept=_DEAD_LETTERS_KEPT),
         ),
+        TopicDefinition(topics.features, partitions, replication, _compacted(topics.max_feature_bytes)),
     )
 
 
@@ -160,6 +164,10 @@ def _config(max_message_bytes: int, *, kept: timedelta | None) -> dict[str, str]
         "retention.ms": retention,
     }
     return config if kept is not None else {**config, "retention.bytes": _UNLIMITED}
+
+
+def _compacted(max_message_bytes: int) -> dict[str, str]:
+    return {"cleanup.policy": "compact", "max.message.bytes": str(max_message_bytes)}
 
 
 def _report(definition: TopicDefinition, existing: TopicDescription | None) -> TopicReport:

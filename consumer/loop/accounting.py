@@ -40,6 +40,7 @@ class Accountant:
                 seconds = max(0.0, wall_now - outcome.label.timing.uploaded_at.timestamp())
                 self._metrics.stage_seconds.labels("end_to_end").observe(seconds)
                 self._count_label(outcome.label)
+                self._count_features(outcome)
                 self._log_label(outcome, seconds)
             else:
                 self._log_failure(outcome)
@@ -69,6 +70,13 @@ class Accountant:
         if label.declared is not None:
             agrees = {True: "true", False: "false", None: "unknown"}[label.declared.agrees]
             self._metrics.declared_genres.labels(agrees).inc()
+
+    def _count_features(self, outcome: Outcome) -> None:
+        if outcome.also:
+            self._metrics.feature_records.labels("logged").inc()
+        elif outcome.left_out:
+            self._metrics.feature_records.labels(outcome.left_out).inc()
+            _log.warning("features left out of the log", reason=outcome.left_out, **_where(outcome))
 
     def _log_label(self, outcome: Outcome, seconds: float) -> None:
         label = outcome.label

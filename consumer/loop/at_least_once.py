@@ -82,12 +82,11 @@ class AtLeastOnceDelivery:
         self._producer.close()
 
     def _produce(self, batch: Batch) -> None:
-        for outcome in batch.outcomes():
-            if outcome.output is None:
-                continue
-            on_delivery = self._reports.of(outcome)
+        records = ((outcome, record) for outcome in batch.outcomes() for record in outcome.outputs)
+        for outcome, record in records:
+            on_delivery = self._reports.of(outcome, record)
             try:
-                self._producer.produce(outcome.output, on_delivery=on_delivery)
+                self._producer.produce(record, on_delivery=on_delivery)
             except BrokerError as exc:
                 on_delivery(exc)
 

@@ -71,4 +71,4 @@ class Collector:
         if state is None or running is None:
             self._metrics.stale_completions.inc()
             return
-        state.end(ticket, self._settler.settle(running.case, result))
+        state.end(ticket, self._settler.settle(running.case, result, features=completion.features))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from consumer.clock import Clock
 from consumer.errors import BrokerAuthorizationError
-from consumer.jobs import TopicPartition
+from consumer.jobs import OutputRecord, TopicPartition
 from consumer.loop.offsets import Prefix
 from consumer.loop.outcomes import Outcome
 from consumer.ports import BrokerError, DeliveryCallback, GroupMetadata, Partitions
@@ -57,6 +57,13 @@ class Progress(Enum):
     """The producer died and was replaced; `covered` says what its last transaction had committed."""
 
 
+class Refusal(NamedTuple):
+    """A record that the broker took for too large, and the outcome that it belongs to."""
+
+    outcome: Outcome
+    record: OutputRecord
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a call of `deliver` came to.
@@ -67,8 +74,8 @@ class Report:
         The one that the call was about, which is an earlier call's where that was pending.
     covered : Mapping[TopicPartition, int]
         After a new producer: the group's committed next offsets of the batch's partitions.
-    refused : tuple of Outcome
-        Those the broker took for too large: shrink them before the next call.
+    refused : tuple of Refusal
+        What the broker took for too large: shrink it before the next call.
     error : BrokerError or None
         Why it was not committed, or not yet.
     """
@@ -76,7 +83,7 @@ class Report:
     progress: Progress
     batch: Batch
     covered: Mapping[TopicPartition, int] = field(default_factory=dict)
-    refused: tuple[Outcome, ...] = ()
+    refused: tuple[Refusal, ...] = ()
     error: BrokerError | None = None
 
 
@@ -88,22 +95,22 @@ class DeliveryReports:
     ----------
     errors : list of BrokerError
         Every failure.
-    refused : list of Outcome
+    refused : list of Refusal
         Those of them that the broker took for too large.
     """
 
     errors: list[BrokerError] = field(default_factory=list)
-    refused: list[Outcome] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
-    def of(self, outcome: Outcome) -> DeliveryCallback:
-        """Give the callback for an outcome's record."""
+    def of(self, outcome: Outcome, record: OutputRecord) -> DeliveryCallback:
+        """Give the callback for one of an outcome's records."""
 
         def note(error: BrokerError | None) -> None:
             if error is None:
                 return
             self.errors.append(error)
             if error.code == _TOO_LARGE:
-                self.refused.append(outcome)
+                self.refused.append(Refusal(outcome, record))
 
         return note
 

@@ -139,8 +139,8 @@ class Flusher:
                 state.tracker.forget(next_offset)
 
     def _shrink(self, report: Report) -> None:
-        for outcome in report.refused:
-            smaller = self._settler.shrink(outcome)
+        for outcome, record in report.refused:
+            smaller = self._settler.shrink(outcome, refused=record)
             state = self._assignment.get(outcome.case.record.topic_partition)
             if state is not None:
                 state.tracker.replace(outcome, smaller)

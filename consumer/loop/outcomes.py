@@ -1,4 +1,4 @@
-"""Turns how a track ended into the one record that says so: a label, a retry or a dead letter.
+"""Turns how a track ended into the one record that says so, and its features into one beside it.
 
 Sizes are settled here, before any transaction begins, because one record that the broker refuses aborts
 its whole transaction, and would again for ever. What the broker refuses nevertheless (its limit is lower
@@ -8,13 +8,15 @@ than our settings believe) is made smaller step by step by `shrink`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from consumer.config import Settings
 from consumer.errors import Disposition, ResultTooLargeError, SettingsError, disposition, reason
 from consumer.events import Status, TrackLabelled
+from consumer.feature_codec import encode_features
+from consumer.feature_record import TrackFeatures
 from consumer.jobs import InputRecord, OutputRecord
 from consumer.loop.adapters import Upload
 from consumer.loop.provenance import Provenance, dead_letter_headers, retry_headers
@@ -50,6 +52,10 @@ class Outcome:
     ----------
     output : OutputRecord or None
         What says so; null for a record without events, which is only counted.
+    also : tuple of OutputRecord
+        What is visible if and only if `output` is: a labelled track's features, where they are kept.
+    left_out : str
+        Why its features are not among them though they are kept: `too_large` or `refused`; else empty.
     reason : str
         Stable word for metrics: why it failed or the model abstained, empty for a label.
     label : TrackLabelled or None
@@ -67,6 +73,18 @@ class Outcome:
     settled_at: float
     label: TrackLabelled | None = None
     error: BaseException | None = None
+    also: tuple[OutputRecord, ...] = ()
+    left_out: str = ""
+
+    @property
+    def outputs(self) -> tuple[OutputRecord, ...]:
+        """All that is to be produced, in one transaction where there are any."""
+        return self.also if self.output is None else (self.output, *self.also)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all that is to be produced."""
+        return sum(output.size_bytes for output in self.outputs)
 
 
 class Settler:
@@ -90,10 +108,16 @@ class Settler:
         self._clock = clock
         self._wall_clock = wall_clock
 
-    def settle(self, case: Case, result: TrackLabelled | BaseException) -> Outcome:
-        """Give the outcome of a delivery that ended in a label or an exception that is not fatal."""
+    def settle(
+        self, case: Case, result: TrackLabelled | BaseException, *, features: TrackFeatures | None = None
+    ) -> Outcome:
+        """Give the outcome of a delivery that ended in a label or an exception that is not fatal.
+
+        `features` go to the feature log beside the label.
+        """
         if isinstance(result, TrackLabelled):
-            return self._label(case, result)
+            outcome = self._label(case, result)
+            return outcome if features is None else self._with_features(outcome, features)
         if disposition(result) is Disposition.RETRY:
             return self._retry(case, result)
         return self._dead_letter(case, result)
@@ -102,11 +126,12 @@ class Settler:
         """Give the outcome of a record that holds no event."""
         return Outcome(Ending.SKIPPED, skip_reason, case, output=None, settled_at=self._clock())
 
-    def shrink(self, outcome: Outcome) -> Outcome:
-        """Give a smaller outcome in the place of one that the broker refused as too large.
+    def shrink(self, outcome: Outcome, *, refused: OutputRecord | None = None) -> Outcome:
+        """Give a smaller outcome in the place of one of which the broker refused a record as too large.
 
-        A label loses its timeline, then becomes a dead letter; so does a retry; a dead letter is cut to
-        the size of a message, then to its headers.
+        `refused` is that record, `outcome.output` where null. Features are left out: a track does not fail
+        for them. A label loses its timeline, then becomes a dead letter; so does a retry; a dead letter is
+        cut to the size of a message, then to its headers.
 
         Raises
         ------
@@ -114,9 +139,14 @@ class Settler:
             Not even the bare dead letter was taken: the topic cannot serve.
         """
         case, error = outcome.case, outcome.error
+        if refused is not None and refused in outcome.also:
+            return replace(outcome, also=(), left_out="refused")
         if outcome.label is not None:
             if outcome.label.windows.timeline is not None:
-                return self._label(case, outcome.label.without_timeline())
+                smaller = self._label(case, outcome.label.without_timeline())
+                if smaller.label is None:
+                    return smaller
+                return replace(smaller, also=outcome.also, left_out=outcome.left_out)
             return self._dead_letter(case, _too_large(outcome.label))
         if error is None or outcome.output is None:
             raise ValueError("only what was produced can be refused")
@@ -142,6 +172,24 @@ class Settler:
             if output.size_bytes <= self._topics.max_message_bytes:
                 return self._labelled(case, output, candidate)
         return self._dead_letter(case, _too_large(label))
+
+    def _with_features(self, outcome: Outcome, features: TrackFeatures) -> Outcome:
+        """Add the record of the feature log to a label; a track that became a dead letter keeps nothing."""
+        if outcome.label is None:
+            return outcome
+        try:
+            value = encode_features(features)
+        except ValueError:
+            return replace(outcome, left_out="too_large")  # a text of 64 KiB and more
+        record = OutputRecord(
+            self._topics.features,
+            key=features.track_id.encode(),
+            value=value,
+            headers=outcome.case.provenance.carried,
+        )
+        if record.size_bytes > self._topics.max_feature_bytes:
+            return replace(outcome, left_out="too_large")
+        return replace(outcome, also=(record,))
 
     def _labelled(self, case: Case, output: OutputRecord, label: TrackLabelled) -> Outcome:
         ending = Ending.LABELLED if label.status is Status.LABELLED else Ending.ABSTAINED

@@ -72,9 +72,8 @@ class PartitionState:
 
     def end(self, ticket: Ticket, outcome: Outcome) -> None:
         """Note how a track ended, running or not."""
-        size_bytes = outcome.output.size_bytes if outcome.output else 0
         self.tracker.complete(
-            ticket.offset, event_index=ticket.event_index, outcome=outcome, size_bytes=size_bytes
+            ticket.offset, event_index=ticket.event_index, outcome=outcome, size_bytes=outcome.size_bytes
         )
 
     def head_age_seconds(self, now: float) -> float:

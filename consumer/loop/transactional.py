@@ -124,14 +124,13 @@ class TransactionalDelivery:
         return self._commit(deadline)
 
     def _produce(self, outcome: Outcome, producer: ProducerPort) -> None:
-        if outcome.output is None:
-            return
-        on_delivery = self._reports.of(outcome)
-        try:
-            producer.produce(outcome.output, on_delivery=on_delivery)
-        except BrokerError as exc:
-            on_delivery(exc)
-            raise
+        for record in outcome.outputs:
+            on_delivery = self._reports.of(outcome, record)
+            try:
+                producer.produce(record, on_delivery=on_delivery)
+            except BrokerError as exc:
+                on_delivery(exc)
+                raise
 
     def _commit(self, deadline: float) -> Report | None:
         self._phase = _Phase.COMMITTING

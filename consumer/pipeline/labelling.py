@@ -16,6 +16,7 @@ from consumer.errors import ConsumerError, TrackDeadlineError, UnexpectedError
 from consumer.jobs import Completion
 from consumer.metrics import Metrics
 from consumer.pipeline.featurizing import Array, Part
+from consumer.pipeline.keeping import kept_features
 from consumer.pipeline.scoring import Scored
 from consumer.pipeline.settling import Settling
 from consumer.pipeline.stages import Stages
@@ -47,6 +48,8 @@ class Rules:
         Length of one.
     early_stop : EarlyStopSettings
         When a track has been heard enough.
+    keep_features : bool
+        Whether completions carry the features, for the feature log.
     """
 
     fetch_seconds: float
@@ -54,6 +57,7 @@ class Rules:
     policy: WindowPolicy
     window_seconds: float
     early_stop: EarlyStopSettings
+    keep_features: bool = False
 
 
 class Labelling:
@@ -238,7 +242,8 @@ class Labelling:
             return
         self._observe("wait", course.seconds.wait)
         del self._tracks[scored.key]
-        self._completions.append(Completion(track.job.ticket, label))
+        kept = kept_features(track, course) if self._rules.keep_features else None
+        self._completions.append(Completion(track.job.ticket, label, kept))
 
     def _give_up(self) -> None:
         """End what has passed its deadline in the parent; the pool does it for what a child holds."""

@@ -254,6 +254,7 @@ def _rules_of(settings: Settings) -> Rules:
         policy=settings.decode.window_policy,
         window_seconds=GTZAN57.window_seconds,
         early_stop=settings.early_stop,
+        keep_features=settings.worker.feature_log,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
+from consumer import feature_codec
 from consumer.events import SCHEMA_VERSION, TrackLabelled, TrackUploaded
 from consumer.schemas.headers import DeadLetterHeaders, RetryHeaders
 from consumer.topic_settings import TopicSettings
@@ -22,6 +24,14 @@ _MODELS: Final[dict[str, tuple[type[BaseModel], JsonSchemaMode]]] = {
     "track_labelled": (TrackLabelled, "serialization"),
     "dead_letter_headers": (DeadLetterHeaders, "validation"),
     "retry_headers": (RetryHeaders, "validation"),
+}
+
+
+_OPERATIONS: Final = {
+    "uploads": "receive",
+    "labels": "send",
+    "deadLetters": "send",
+    "features": "send",
 }
 
 
@@ -62,6 +72,7 @@ def _asyncapi() -> dict[str, Any]:
         "uploads": (next(iter(topics.uploads)), "trackUploaded"),
         "labels": (topics.labels, "trackLabelled"),
         "deadLetters": (topics.dead_letters, "deadLetter"),
+        "features": (topics.features, "trackFeatures"),
         **{
             f"retries{number}": (retry.topic, "retry") for number, retry in enumerate(topics.retries, start=1)
         },
@@ -83,7 +94,7 @@ def _asyncapi() -> dict[str, Any]:
         },
         "operations": {
             channel: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
-            for channel, action in (("uploads", "receive"), ("labels", "send"), ("deadLetters", "send"))
+            for channel, action in _OPERATIONS.items()
         },
         "components": {"messages": _messages()},
     }
@@ -95,6 +106,16 @@ def _messages() -> dict[str, Any]:
     return {
         "trackUploaded": {"payload": upload, "bindings": {"kafka": {"key": key}}},
         "trackLabelled": {"payload": label, "bindings": {"kafka": {"key": key}}},
+        "trackFeatures": {
+            "summary": "Optional: the window features of a labelled track, in the transaction of its label.",
+            "description": inspect.getdoc(feature_codec) or "",
+            "contentType": "application/octet-stream",
+            "payload": {
+                "schemaFormat": "application/vnd.aai.asyncapi;version=3.0.0",
+                "schema": {"type": "string", "format": "binary"},
+            },
+            "bindings": {"kafka": {"key": key}},
+        },
         "deadLetter": {
             "summary": "An upload that cannot be labelled: its original key and bytes.",
             "headers": {"$ref": "dead_letter_headers.json"},

@@ -9,6 +9,8 @@ from queue import Queue
 from random import Random
 from typing import Final
 
+import numpy as np
+
 from consumer.errors import AudioNotFoundError, DecoderCrashedError, FetchTimeoutError
 from consumer.events import (
     AudioSummary,
@@ -20,9 +22,14 @@ from consumer.events import (
     TrackUploaded,
     WindowSummary,
 )
+from consumer.feature_record import TrackFeatures
 from consumer.jobs import Completion, Ticket, TopicPartition, TrackJob
 from consumer.simulation.timeline import EPOCH_SECONDS, Timeline
+from featurizer.spec import GTZAN57
 
+LARGE_WINDOWS: Final = 10
+"""Of a track whose features are larger than the simulated log takes."""
+_FINGERPRINT: Final = GTZAN57.fingerprint
 _UPLOADED_AT: Final = datetime.fromtimestamp(EPOCH_SECONDS, tz=UTC)
 _HUGE_TIMELINE: Final = tuple(GenreProbability(genre="jazz", probability=1.0) for _ in range(100))
 _TEMPLATE: Final = TrackLabelled(
@@ -60,16 +67,34 @@ def upload(number: int) -> bytes:
     return event.model_dump_json(exclude_defaults=True).encode()
 
 
-def label(event: TrackUploaded, *, attempt: int, huge: bool = False) -> TrackLabelled:
+def label(event: TrackUploaded, *, attempt: int, huge: bool = False, n_windows: int = 1) -> TrackLabelled:
     """Give a label whose `result_id` tells the attempt, as an oracle wants to know it."""
     update: dict[str, object] = {
         "event_id": event.event_id,
         "track_id": event.track_id,
         "result_id": f"{event.event_id}/{attempt}",
     }
-    if huge:
-        update["windows"] = _TEMPLATE.windows.model_copy(update={"timeline": _HUGE_TIMELINE})
+    windows: dict[str, object] = {"count": n_windows, **({"timeline": _HUGE_TIMELINE} if huge else {})}
+    update["windows"] = _TEMPLATE.windows.model_copy(update=windows)
     return _TEMPLATE.model_copy(update=update)
+
+
+def features(event: TrackUploaded, *, attempt: int, large: bool = False) -> TrackFeatures:
+    """Give features whose policy tells the attempt; the `large` ones fit no record of the simulated log."""
+    return TrackFeatures(
+        event_id=event.event_id,
+        track_id=event.track_id,
+        audio_uri=event.audio_uri,
+        uploaded_at=event.uploaded_at,
+        declared_genre=None,
+        audio=_TEMPLATE.audio,
+        policy=str(attempt),
+        starts_seconds=None,
+        stopped_early=False,
+        feature_set=GTZAN57.name,
+        spec_fingerprint=_FINGERPRINT,
+        features=np.zeros((LARGE_WINDOWS if large else 1, GTZAN57.width), np.float32),
+    )
 
 
 @dataclass(slots=True)
@@ -80,6 +105,8 @@ class SimulatedEngine:
     ----------
     on_check : Callable[[], None]
         Called once a turn of the loop, outside any request: where a process may stall or die.
+    keeps_features : bool
+        Whether labels come with features, for the feature log.
     completions : Queue of Completion
         Where jobs end.
     """
@@ -87,6 +114,7 @@ class SimulatedEngine:
     timeline: Timeline
     rng: Random
     on_check: Callable[[], None]
+    keeps_features: bool = False
     completions: Queue[Completion] = field(default_factory=Queue)
     _unstarted: dict[Ticket, TopicPartition] = field(default_factory=dict)
 
@@ -103,7 +131,14 @@ class SimulatedEngine:
         if fate < 0.04:
             return  # the deadline must end it
         seconds = 5.0 if fate < 0.06 else self.rng.expovariate(4.0)  # some come after their deadline
-        self.timeline.plan(seconds, lambda: self.completions.put(Completion(job.ticket, self._end(job))))
+        self.timeline.plan(seconds, lambda: self.completions.put(self._complete(job)))
+
+    def _complete(self, job: TrackJob) -> Completion:
+        result = self._end(job)
+        if not self.keeps_features or isinstance(result, BaseException):
+            return Completion(job.ticket, result)
+        large = result.windows.count == LARGE_WINDOWS
+        return Completion(job.ticket, result, features(job.event, attempt=job.attempt, large=large))
 
     def _end(self, job: TrackJob) -> TrackLabelled | BaseException:
         fate = self.rng.random()
@@ -115,7 +150,8 @@ class SimulatedEngine:
             return DecoderCrashedError("signal 11")
         if fate < 0.22:
             return ValueError("a bug of ours")
-        return label(job.event, attempt=job.attempt, huge=fate < 0.25)
+        n_windows = LARGE_WINDOWS if fate > 0.9 else 1
+        return label(job.event, attempt=job.attempt, huge=fate < 0.25, n_windows=n_windows)
 
     def cancel(self, topic_partition: TopicPartition, *, epoch: int) -> list[Ticket]:
         """Forget what has not started."""

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 from consumer.config import Settings
 from consumer.events import TrackLabelled
+from consumer.feature_codec import FeatureDecoder
 from consumer.jobs import InputRecord, TopicPartition
 from consumer.memory_broker import MemoryBroker
+from consumer.simulation.load import LARGE_WINDOWS
+from featurizer.spec import GTZAN57
 
 
 class ViolationError(AssertionError):
@@ -53,6 +56,9 @@ class Oracle:
             partition: {} for partition in broker.partitions(settings.topics.inputs)
         }
         self._outputs = broker.partitions([settings.topics.labels, settings.topics.dead_letters])
+        self._log_partitions = broker.partitions([settings.topics.features])
+        self._keeps_features = settings.worker.feature_log
+        self._labels: dict[Delivered, tuple[int, int]] = {}
         self._retries = broker.partitions([retry.topic for retry in settings.topics.retries])
         self._end = 0
         self._read_to: Counter[TopicPartition] = Counter()
@@ -84,7 +90,7 @@ class Oracle:
 
     def drained(self) -> bool:
         """Whether every input record is visible and before its committed offset, and so is its outcome."""
-        for partition in (*self._inputs, *self._outputs):
+        for partition in (*self._inputs, *self._outputs, *self._log_partitions):
             log = self._broker.log(partition)
             if log.last_stable_offset < log.end_offset:
                 return False  # a dead worker's transaction has not timed out yet
@@ -109,6 +115,30 @@ class Oracle:
                 raise ViolationError(f"{n_outcomes} outcomes of {delivered}")
             if delivered.attempt > self._max_attempts:
                 raise ViolationError(f"one attempt too many: {delivered}")
+        self._check_features()
+
+    def _check_features(self) -> None:
+        """Raise `ViolationError` unless a label's features are visible if and only if the label is.
+
+        What is too large is left out. At least once, a delivery that ended twice may have left either alone.
+        """
+        logged: Counter[Delivered] = Counter()
+        decoder = FeatureDecoder(GTZAN57)
+        for partition in self._log_partitions:
+            for record in self._new_records(partition):
+                features = decoder.decode(record.value)
+                origin, offset = self._origins[features.event_id]
+                logged[Delivered(origin, offset, int(features.policy))] += 1
+        for delivered in set(logged) | set(self._labels):
+            n_windows, n_labels = self._labels.get(delivered, (0, 0))
+            expected = n_labels if self._keeps_features and n_windows < LARGE_WINDOWS else 0
+            found = logged[delivered]
+            if not self._exactly_once:
+                if self.outcomes[delivered] != 1 or n_labels != 1:
+                    continue
+                found = min(found, expected)
+            if found != expected:
+                raise ViolationError(f"{found} feature records of {delivered}, labels={n_labels}")
 
     def _read(self) -> None:
         end = sum(self._broker.log(partition).end_offset for partition in (*self._inputs, *self._outputs))
@@ -128,7 +158,9 @@ class Oracle:
                 self._inputs[partition][record.offset] = delivered
         for partition in self._outputs:
             for record in self._new_records(partition):
-                self._count(self._ended(record), record)
+                delivered = self._ended(record)
+                self._count(delivered, record)
+                self._note_label(delivered, record)
 
     def _hidden(self) -> Iterator[Delivered]:
         """Give committed outcomes that readers will see only once another's open transaction has ended."""
@@ -149,10 +181,18 @@ class Oracle:
     def _ended(self, record: InputRecord) -> Delivered:
         if record.topic_partition.topic == self._topics.dead_letters:
             headers = dict(record.headers)
+            if headers["reason"] == b"result_too_large":  # without its timeline every simulated label fits
+                raise ViolationError("a label that fits its topic was dead-lettered for its size")
             return _delivered(headers, attempt=int(headers["attempts"]))
         label = TrackLabelled.model_validate_json(record.value or b"")
         origin, offset = self._origins[label.event_id]
         return Delivered(origin, offset, int(label.result_id.rpartition("/")[2]))
+
+    def _note_label(self, delivered: Delivered, record: InputRecord) -> None:
+        if record.topic_partition.topic == self._topics.labels:
+            label = TrackLabelled.model_validate_json(record.value or b"")
+            n_labels = self._labels.get(delivered, (0, 0))[1]
+            self._labels[delivered] = (label.windows.count, n_labels + 1)
 
     def _count(self, delivered: Delivered, record: InputRecord) -> None:
         self.outcomes[delivered] += 1

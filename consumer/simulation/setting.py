@@ -42,6 +42,7 @@ def draw_settings(rng: Random) -> Settings:
                 "flush_records": rng.choice((1, 3, 100)),
                 "drain_seconds": 3.0,
                 "max_attempts": rng.randint(1, 4),
+                "feature_log": rng.choice((False, True)),
             },
         }
     )
@@ -55,3 +56,5 @@ def create_topics(broker: MemoryBroker, settings: Settings, rng: Random) -> None
     # Some labels are larger than this, which the workers' settings do not know.
     broker.create_topic(topics.labels, partitions=rng.randint(1, 2), max_message_bytes=4_000)
     broker.create_topic(topics.dead_letters, max_message_bytes=topics.max_dead_letter_bytes)
+    # So are some features, and those are left out.
+    broker.create_topic(topics.features, partitions=rng.randint(1, 2), max_message_bytes=1_500)

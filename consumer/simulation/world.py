@@ -185,7 +185,12 @@ class World:
                 client_id=client_id,
                 transaction_timeout_seconds=kafka.transaction_timeout_seconds,
             ),
-            engine=SimulatedEngine(self.timeline, self.rng, on_check=partial(self.chaos.pause, client_id)),
+            engine=SimulatedEngine(
+                self.timeline,
+                self.rng,
+                on_check=partial(self.chaos.pause, client_id),
+                keeps_features=self.settings.worker.feature_log,
+            ),
             metrics=_metrics(),
             clock=self.clock,
         )

@@ -20,7 +20,7 @@ from consumer.loop.dispatch import Dispatcher
 from consumer.loop.flushing import Flusher
 from consumer.loop.intake import Intake
 from consumer.loop.offsets import OffsetTracker
-from consumer.loop.outcomes import Settler
+from consumer.loop.outcomes import Outcome, Settler
 from consumer.loop.partitions import Assignment
 from consumer.loop.transactional import TransactionalDelivery
 from consumer.ports import BrokerError
@@ -178,6 +178,28 @@ def _an_invalid_record_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Intake, "receive", only_uploads)
 
 
+def _features_are_produced_without_their_label(patch: pytest.MonkeyPatch) -> None:
+    produce = TransactionalDelivery._transact
+
+    def features_first(self: TransactionalDelivery, batch: Any, deadline: float) -> Any:
+        for outcome in batch.outcomes():
+            for record in outcome.also:
+                self._consumer._broker.append(record, transaction=None)  # type: ignore[attr-defined]  # the memory broker's
+        return produce(self, batch, deadline)
+
+    patch.setattr(TransactionalDelivery, "_transact", features_first)
+    patch.setattr(Outcome, "outputs", property(lambda outcome: (outcome.output,) if outcome.output else ()))
+
+
+def _features_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Settler, "_with_features", lambda _self, outcome, _features: outcome)
+
+
+def _refused_features_take_the_label_with_them(patch: pytest.MonkeyPatch) -> None:
+    shrink = Settler.shrink
+    patch.setattr(Settler, "shrink", lambda self, outcome, **_: shrink(self, outcome))
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     _a_state_outlives_its_assignment,
     _membership_is_not_checked,
@@ -196,6 +218,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     _a_pending_commit_keeps_partitions_that_went,
     _offsets_are_committed_before_deliveries,
     _an_invalid_record_is_ignored,
+    _features_are_produced_without_their_label,
+    _features_are_forgotten,
+    _refused_features_take_the_label_with_them,
 )
 
 

@@ -40,7 +40,7 @@ def _definition(name: str) -> TopicDefinition:
 
 def test_every_topic_of_the_settings_is_defined_once() -> None:
     names = [definition.name for definition in definitions(SETTINGS)]
-    expected = [*SETTINGS.inputs, SETTINGS.labels, SETTINGS.dead_letters]
+    expected = [*SETTINGS.inputs, SETTINGS.labels, SETTINGS.dead_letters, SETTINGS.features]
     assert sorted(names) == sorted(expected)
 
 
@@ -48,6 +48,13 @@ def test_labels_are_kept_for_ever_and_never_compacted() -> None:
     config = _definition(SETTINGS.labels).config
     assert config["retention.ms"] == config["retention.bytes"] == "-1"
     assert config["cleanup.policy"] == "delete"
+
+
+def test_the_feature_log_keeps_one_record_a_track_and_takes_hours_of_audio() -> None:
+    definition = _definition(SETTINGS.features)
+    assert definition.config["cleanup.policy"] == "compact"
+    assert int(definition.config["max.message.bytes"]) == 4 * 1024 * 1024
+    assert definition.partitions == _definition("track-uploads").partitions
 
 
 def test_the_dead_letter_topic_takes_an_upload_and_64_kib_of_headers() -> None:

@@ -13,6 +13,7 @@ from consumer.loop.accounting import Accountant
 from consumer.loop.outcomes import Ending, Outcome, Settler
 from consumer.metrics import Metrics
 from tests.consumer.engines import label_for
+from tests.consumer.feature_records import features_of
 from tests.consumer.records import NOW, case_of, settings_with, upload_event, upload_record
 
 CLOCK = Clock(monotonic=lambda: 50.0, wall=lambda: NOW + 1.5, sleep=lambda _: None)
@@ -44,6 +45,19 @@ def test_a_label_is_counted_with_its_genre_its_confidence_and_its_seconds(metric
     assert _value(metrics, "audio_warnings_total", warning="clipped") == 1
     assert _value(metrics, "stage_seconds_sum", stage="publish") == 0.5
     assert _value(metrics, "stage_seconds_sum", stage="end_to_end") == pytest.approx(1.5)
+
+
+def test_features_are_counted_as_logged_or_by_why_they_were_left_out(metrics: Metrics) -> None:
+    settler = Settler(settings_with(), clock=lambda: 49.5, wall_clock=CLOCK.wall)
+    case, label = case_of(upload_record()), label_for(upload_event())
+    logged = settler.settle(case, label, features=features_of("track-1"))
+    refused = settler.shrink(logged, refused=logged.also[0])
+
+    Accountant(metrics, clock=CLOCK).committed([logged, refused, settler.settle(case, label)])
+
+    assert _value(metrics, "feature_records_total", result="logged") == 1
+    assert _value(metrics, "feature_records_total", result="refused") == 1
+    assert _value(metrics, "tracks_total", outcome="labelled", reason="") == 3
 
 
 @pytest.mark.parametrize(("agrees", "counted"), [(True, "true"), (False, "false"), (None, "unknown")])

@@ -185,7 +185,7 @@ def test_a_refused_record_aborts_and_is_named(transactional: Delivering) -> None
     report = transactional.deliver(batch_of(0, 1, sizes=(10, 6_000)))
     assert report is not None
     assert report.progress is Progress.ABORTED
-    assert [outcome.case.record.offset for outcome in report.refused] == [1]
+    assert [refusal.outcome.case.record.offset for refusal in report.refused] == [1]
     assert transactional.seen() == (0, 0)
 
 
@@ -193,7 +193,7 @@ def test_a_refused_record_is_named_at_least_once_too(at_least_once: Delivering) 
     report = at_least_once.deliver(batch_of(0, 1, sizes=(10, 6_000)))
     assert report is not None
     assert report.progress is Progress.ABORTED
-    assert [outcome.case.record.offset for outcome in report.refused] == [1]
+    assert [refusal.outcome.case.record.offset for refusal in report.refused] == [1]
     assert at_least_once.bench.committed() == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from consumer.config import Settings
@@ -14,10 +16,14 @@ from consumer.errors import (
     SettingsError,
 )
 from consumer.events import GenreProbability, TrackLabelled
+from consumer.feature_codec import FeatureDecoder
+from consumer.feature_record import TrackFeatures
 from consumer.jobs import OutputRecord
 from consumer.loop.outcomes import Case, Ending, Outcome, Settler
 from consumer.loop.provenance import provenance_of_retry
+from featurizer.spec import GTZAN57
 from tests.consumer.engines import label_for
+from tests.consumer.feature_records import features_of
 from tests.consumer.records import (
     NOW,
     RETRIES,
@@ -204,3 +210,56 @@ def test_a_refused_retry_becomes_a_dead_letter_of_the_same_error() -> None:
 def test_a_skip_is_counted_and_produces_nothing() -> None:
     outcome = _settler().skip(Case(upload_record(), case_of(upload_record()).provenance, None), "test_event")
     assert (outcome.ending, outcome.reason, outcome.output) == (Ending.SKIPPED, "test_event", None)
+
+
+def test_a_labelled_tracks_features_are_produced_beside_its_label() -> None:
+    features = features_of("track-1")
+    outcome = _settler().settle(
+        case_of(upload_record(headers=TRACE)), label_for(upload_event()), features=features
+    )
+    label, record = outcome.outputs
+    assert label == outcome.output
+    assert (record.topic, record.key, record.headers) == ("track-features", b"track-1", TRACE)
+    found = FeatureDecoder(GTZAN57).decode(record.value)
+    assert found.features.tobytes() == features.features.tobytes()
+    assert outcome.size_bytes == label.size_bytes + record.size_bytes > 2_280
+
+
+def test_a_track_that_is_dead_lettered_leaves_no_features() -> None:
+    settings = settings_with(topics={"max_message_bytes": 500})
+    outcome = _settler(settings).settle(
+        case_of(upload_record()), _with_timeline(200), features=features_of("a")
+    )
+    assert (outcome.ending, outcome.also, outcome.left_out) == (Ending.DEAD_LETTERED, (), "")
+
+
+@pytest.mark.parametrize(
+    ("features", "max_feature_bytes"),
+    [(features_of("a", n_windows=100), 20_000), (replace(features_of("a"), policy="x" * 70_000), 10**6)],
+    ids=["a long track", "a long text"],
+)
+def test_features_too_large_for_their_topic_are_left_out_of_it(
+    features: TrackFeatures, max_feature_bytes: int
+) -> None:
+    settings = settings_with(topics={"max_feature_bytes": max_feature_bytes})
+    outcome = _settler(settings).settle(
+        case_of(upload_record()), label_for(upload_event()), features=features
+    )
+    assert (outcome.ending, outcome.also, outcome.left_out) == (Ending.LABELLED, (), "too_large")
+
+
+def test_refused_features_are_left_out_and_the_label_stays_as_it_is() -> None:
+    settler = _settler()
+    outcome = settler.settle(case_of(upload_record()), _with_timeline(5), features=features_of("a"))
+    smaller = settler.shrink(outcome, refused=outcome.also[0])
+    assert (smaller.output, smaller.also, smaller.left_out) == (outcome.output, (), "refused")
+
+
+def test_a_refused_label_keeps_its_features_until_it_is_a_dead_letter() -> None:
+    settler = _settler()
+    outcome = settler.settle(case_of(upload_record()), _with_timeline(5), features=features_of("a"))
+    bare = settler.shrink(outcome, refused=outcome.output)
+    assert bare.label is not None
+    assert bare.label.windows.timeline is None
+    assert bare.also == outcome.also
+    assert settler.shrink(bare, refused=bare.output).outputs[1:] == ()
