@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from consumer.clock import Clock
 from consumer.errors import EventError, UnexpectedError
 from consumer.jobs import InputRecord, Ticket
@@ -10,6 +12,16 @@ from consumer.loop.outcomes import Case, Outcome, Settler
 from consumer.loop.partitions import PartitionState
 from consumer.loop.provenance import Provenance
 from consumer.topic_settings import TopicSettings
+
+
+class RecordReader(Protocol):
+    """Says what a record announces: `consumer.loop.adapters.Reader`, or a replay's, which leaves some out."""
+
+    def read(self, record: InputRecord) -> Announcement:
+        """Give what `record` announces; raises `EventError` where it cannot be understood."""
+
+    def provenance(self, record: InputRecord) -> Provenance:
+        """Give where the record's events come from."""
 
 
 class Intake:
@@ -23,10 +35,14 @@ class Intake:
         Makes the outcomes of records that hold no track.
     clock : Clock
         Time.
+    reader : RecordReader, optional
+        Reads the records; by the topics' adapters where null.
     """
 
-    def __init__(self, topics: TopicSettings, *, settler: Settler, clock: Clock) -> None:
-        self._reader = Reader(topics)
+    def __init__(
+        self, topics: TopicSettings, *, settler: Settler, clock: Clock, reader: RecordReader | None = None
+    ) -> None:
+        self._reader = reader or Reader(topics)
         self._retry_delays = {retry.topic: retry.delay_seconds for retry in topics.retries}
         self._settler = settler
         self._clock = clock

@@ -1,9 +1,8 @@
 """Turns records into committed outcomes: polls, dispatches, collects, flushes, and survives rebalances.
 
 One thread, the Kafka thread, runs all of it and is the only one to touch the consumer and the producer.
-The engine labels tracks beside it and answers through one queue, in any order. Each turn of the loop is
-`KafkaLoop.step`; the steps' numbers of the algorithm are told in the modules that hold them:
-`dispatch` (credits, deadlines), `offsets` (the prefix), `flushing` (when), `transactional` and
+The engine labels tracks beside it and answers through one queue, in any order. A turn is `KafkaLoop.step`;
+its parts are `dispatch` (credits, deadlines), `offsets` (the prefix), `flushing` (when), `transactional` and
 `at_least_once` (how).
 """
 
@@ -28,7 +27,7 @@ from consumer.loop.collecting import Collector
 from consumer.loop.delivery import SLICE_SECONDS, is_member, raise_if_unauthorized
 from consumer.loop.dispatch import Dispatcher
 from consumer.loop.flushing import Flusher
-from consumer.loop.intake import Intake
+from consumer.loop.intake import Intake, RecordReader
 from consumer.loop.one_thread import on_one_thread
 from consumer.loop.outcomes import Settler
 from consumer.loop.partitions import Assignment, PartitionState
@@ -76,6 +75,8 @@ class KafkaLoop:
         Where the loop counts.
     clock : Clock
         Time; moved by hand in simulations.
+    reader : RecordReader, optional
+        Reads the records; by the topics' adapters where null.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class KafkaLoop:
         engine: Engine,
         metrics: Metrics,
         clock: Clock = SYSTEM_CLOCK,
+        reader: RecordReader | None = None,
     ) -> None:
         self._settings = settings
         self._consumer = on_one_thread(consumer)
@@ -95,9 +97,8 @@ class KafkaLoop:
         self._clock = clock
         self._assignment = Assignment()
         settler = Settler(settings, clock=clock.monotonic, wall_clock=clock.wall)
-        self._dispatcher = Dispatcher(
-            engine, assignment=self._assignment, settings=settings.worker, clock=clock
-        )
+        limits = settings.worker
+        self._dispatcher = Dispatcher(engine, assignment=self._assignment, settings=limits, clock=clock)
         self._collector = Collector(
             engine,
             dispatcher=self._dispatcher,
@@ -105,10 +106,8 @@ class KafkaLoop:
             settler=settler,
             metrics=metrics,
         )
-        self._backpressure = Backpressure(
-            self._consumer, assignment=self._assignment, settings=settings.worker
-        )
-        self._intake = Intake(settings.topics, settler=settler, clock=clock)
+        self._backpressure = Backpressure(self._consumer, assignment=self._assignment, settings=limits)
+        self._intake = Intake(settings.topics, settler=settler, clock=clock, reader=reader)
         exactly_once = settings.kafka.delivery is DeliverySetting.EXACTLY_ONCE
         self._delivery = (TransactionalDelivery if exactly_once else AtLeastOnceDelivery)(
             lambda: on_one_thread(new_producer()), consumer=self._consumer, clock=clock
@@ -118,7 +117,7 @@ class KafkaLoop:
             assignment=self._assignment,
             settler=settler,
             accountant=Accountant(metrics, clock=clock),
-            settings=settings.worker,
+            settings=limits,
             clock=clock,
         )
         interval = settings.kafka.max_poll_interval_seconds
