@@ -14,6 +14,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from consumer.model_metrics import ModelMetrics
+
 _LATENCY_BUCKETS: Final = (
     0.005,
     0.01,
@@ -48,6 +50,11 @@ class Metrics:
     ----------
     registry : CollectorRegistry, optional
         Where the metrics are registered; a fresh one where null.
+
+    Attributes
+    ----------
+    models : ModelMetrics
+        Those that tell models apart.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -55,6 +62,7 @@ class Metrics:
         self._track_metrics()
         self._kafka_metrics()
         self._machine_metrics()
+        self.models = ModelMetrics(self.registry)
 
     def expose(self) -> tuple[str, bytes]:
         """Give the content type and the body that Prometheus scrapes."""

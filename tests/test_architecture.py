@@ -21,7 +21,7 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "confluent_kafka": ("consumer.kafka",),
     "onnxruntime": ("modelzoo.scorer",),
     "torchaudio": ("featurizer.gpu",),
-    "prometheus_client": ("consumer.metrics",),
+    "prometheus_client": ("consumer.metrics", "consumer.model_metrics"),
     "obstore": ("consumer.fetch.objects",),
     "httpx": ("consumer.fetch.web",),
     "soundfile": ("featurizer.decode_soundfile",),

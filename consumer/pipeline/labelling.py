@@ -13,9 +13,11 @@ import structlog
 from consumer.decoding.events import Event, Failed, Samples, Vectors
 from consumer.decoding.messages import Fetched, Finished, Retried, Task
 from consumer.errors import ConsumerError, TrackDeadlineError, UnexpectedError
+from consumer.events import TrackLabelled
 from consumer.jobs import Completion
 from consumer.metrics import Metrics
 from consumer.pipeline.featurizing import Array, Part
+from consumer.pipeline.heard import HeardTrack, Onlooker
 from consumer.pipeline.keeping import kept_features
 from consumer.pipeline.scoring import Scored
 from consumer.pipeline.settling import Settling
@@ -75,6 +77,12 @@ class Labelling:
         Monotonic seconds.
     wall_clock : callable
         The time in UTC.
+
+    Attributes
+    ----------
+    onlooker : callable or None
+        Is told of every track that gets a label, before the label goes out of hand; must neither block nor
+        raise.
     """
 
     def __init__(
@@ -94,6 +102,7 @@ class Labelling:
         self._clock = clock
         self._wall_clock = wall_clock
         self._numbers = count(1)
+        self.onlooker: Onlooker | None = None
         self._tracks: dict[int, TrackUnderWay] = {}
         self._completions: list[Completion] = []
 
@@ -241,9 +250,20 @@ class Labelling:
             self._complete(scored.key, exc)
             return
         self._observe("wait", course.seconds.wait)
+        self._tell(track, label)
         del self._tracks[scored.key]
         kept = kept_features(track, course) if self._rules.keep_features else None
         self._completions.append(Completion(track.job.ticket, label, kept))
+
+    def _tell(self, track: TrackUnderWay, label: TrackLabelled) -> None:
+        models = self._metrics.models
+        models.tracks.labels(track.role, label.model.name, label.model.version, label.status.value).inc()
+        models.confidence.labels(track.role, label.model.name, label.model.version).observe(label.confidence)
+        features = track.features() if self.onlooker is not None else None
+        if self.onlooker is not None and features is not None:
+            self.onlooker(
+                HeardTrack(label, features=features, manifest=track.scorer.manifest, role=track.role)
+            )
 
     def _give_up(self) -> None:
         """End what has passed its deadline in the parent; the pool does it for what a child holds."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Full, Queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import structlog
 
@@ -16,15 +16,14 @@ from consumer.config import Settings
 from consumer.errors import Disposition, FatalError, TrackDeadlineError, disposition
 from consumer.jobs import Completion, Ticket, TopicPartition, TrackJob
 from consumer.metrics import Metrics
+from consumer.pipeline.casting import Casting
+from consumer.pipeline.heard import Onlooker
 from consumer.pipeline.labelling import Labelling, Rules
 from consumer.pipeline.stages import Parts, start_stages
 from consumer.pipeline.under_way import TrackUnderWay
 from consumer.pipeline.waiting import WaitingTracks
 from featurizer.spec import GTZAN57
 from modelzoo.registry import Artifact
-
-if TYPE_CHECKING:
-    from modelzoo.scorer import OnnxScorer
 
 _TURN_SECONDS: Final = 0.25
 """Longest rest of the thread while there are jobs: how late a deadline may be noticed."""
@@ -84,10 +83,11 @@ class Pipeline:
         # First of all: the children take longest to warm up, and need nothing of what follows.
         self._stages = start_stages(settings, parts=parts, metrics=metrics, clock=clock)
         try:
-            self._scorer = self._load(artifact)
+            self._casting = Casting(artifact, device=settings.worker.device, metrics=metrics)
         except BaseException:
             self._stages.close()
             raise
+        metrics.device.info(self._devices())
         # More jobs may be here than there are credits: the started jobs of a revoked partition hold none.
         self._completions: Queue[Completion] = Queue(
             settings.worker.max_in_flight + 4 * self._stages.processes
@@ -129,7 +129,7 @@ class Pipeline:
 
     def describe(self) -> dict[str, str]:
         """Say in words which model speaks, where the work is done and by how many children."""
-        manifest = self._scorer.manifest
+        manifest = self._casting.live
         return {
             "model": f"{manifest.name} {manifest.version}",
             **self._devices(),
@@ -146,8 +146,9 @@ class Pipeline:
         """
         if self._stopping.is_set():
             raise RuntimeError("the pipeline is closed")
+        scorer, role = self._casting.choose(job.event.track_id)
         self._waiting.add(
-            TrackUnderWay(job, self._scorer, accepted=self._clock(), started_at=self._wall_clock())
+            TrackUnderWay(job, scorer, accepted=self._clock(), started_at=self._wall_clock(), role=role)
         )
         self._stages.pool.wake()
 
@@ -163,7 +164,21 @@ class Pipeline:
         ModelError
             The model cannot be run here; the current one stays.
         """
-        self._scorer = self._load(artifact)
+        self._casting.use_live(artifact)
+
+    def use_canary(self, artifact: Artifact, *, share: float) -> None:
+        """Have a share of the tracks, always the same ones, labelled by another model; blocks while it loads.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be run here; nothing changes.
+        """
+        self._casting.use_canary(artifact, share=share)
+
+    def listen(self, onlooker: Onlooker) -> None:
+        """Tell `onlooker` of every track that gets a label, on the pipeline's thread."""
+        self._labelling.onlooker = onlooker
 
     def check(self) -> None:
         """Raise the fatal error that stopped the pipeline, if one did."""
@@ -189,30 +204,11 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _load(self, artifact: Artifact) -> OnnxScorer:
-        # onnxruntime takes a while to load: the children have been asked for by now.
-        from modelzoo.scorer import CUDA_PROVIDER, OnnxScorer  # noqa: PLC0415
-
-        scorer = OnnxScorer(artifact, device=self._settings.worker.device)
-        scorer.warm_up()
-        manifest = scorer.manifest
-        self._metrics.model.info(
-            {
-                "name": manifest.name,
-                "version": manifest.version,
-                "features": manifest.feature_set,
-                "sha256": manifest.sha256,
-            }
-        )
-        self._scorer_device = "cuda" if CUDA_PROVIDER in scorer.providers else "cpu"
-        self._metrics.device.info(self._devices())
-        return scorer
-
     def _devices(self) -> dict[str, str]:
         featurizing = self._stages.featurizing
         return {
             "featurizer": "cpu" if featurizing is None else featurizing.device,
-            "scorer": self._scorer_device,
+            "scorer": self._casting.device,
         }
 
     def _run(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from consumer.decoding.messages import Finished
 from consumer.events import AudioSummary
 from consumer.jobs import TrackJob
+from consumer.pipeline.casting import LIVE
 from consumer.pipeline.scoring import ScorerPort
 from consumer.pipeline.settling import Settling
 from consumer.pipeline.tracks import Course, Selection, StageSeconds
@@ -30,6 +31,8 @@ class TrackUnderWay:
         When, in monotonic seconds.
     started_at : datetime
         The same moment in UTC.
+    role : str
+        In which role that model speaks: live or canary.
     settling : Settling or None
         Tells when its label has settled; None where nobody asks, or any more.
     """
@@ -38,6 +41,7 @@ class TrackUnderWay:
     scorer: ScorerPort
     accepted: float
     started_at: datetime
+    role: str = LIVE
     fetch_seconds: float = 0.0
     featurize_seconds: float = 0.0
     settling: Settling | None = None
