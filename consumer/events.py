@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -14,7 +14,8 @@ from consumer.errors import InvalidEventError, UnsupportedSchemaVersionError
 SCHEMA_VERSION: Final = 1
 """Newest version of the wire contract that this code understands; additive changes do not raise it."""
 
-_MAX_ID_LENGTH: Final = 1_024  # characters: ids become message keys and log fields
+MAX_ID_LENGTH: Final = 1_280
+"""Characters of an id, which becomes a message key and a log field: an object store's `bucket/key` fits."""
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -24,25 +25,48 @@ def _in_utc(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Identifier = Annotated[str, Field(min_length=1, max_length=_MAX_ID_LENGTH)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class _WireModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
 
 
+AudioUri = Annotated[str, Field(min_length=1, max_length=8_192)]
+
+
+class OtherReading(_WireModel):
+    """What an upload is if nothing is stored under its `audio_uri`; the URI is spelled as that one."""
+
+    track_id: Identifier
+    audio_uri: AudioUri
+
+
 class TrackUploaded(_WireModel):
-    """A track was uploaded and wants a label."""
+    """A track was uploaded and wants a label.
+
+    `audio_uri_spelling` says how to read the path in a `file:` or object store's URI: percent-encoded
+    (`encoded`) or as it stands (`literal`). Where it is null, it is decoded, and read as it stands where
+    nothing is found. `otherwise` is for announcements that leave open which object they mean.
+    """
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     event_id: Identifier
     track_id: Identifier
-    audio_uri: Annotated[str, Field(min_length=1, max_length=8_192)]
+    audio_uri: AudioUri
     uploaded_at: Moment
+    audio_uri_spelling: Literal["encoded", "literal"] | None = None
+    otherwise: OtherReading | None = None
     content_type: str | None = None
     duration_seconds: Seconds | None = None
     declared_genre: Annotated[str, Field(max_length=256)] | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def read_otherwise(self) -> TrackUploaded:
+        """Give the event as its other reading has it; itself where it has none."""
+        if self.otherwise is None:
+            return self
+        return self.model_copy(update={**dict(self.otherwise), "otherwise": None})
 
 
 class Status(StrEnum):

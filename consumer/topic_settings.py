@@ -29,6 +29,8 @@ class TopicSettings(Section):
     `auto` takes what the message itself gives away, else the decoded key, and the literal one where nothing
     is stored under that.
     """
+    cloud_event_types: tuple[str, ...] = ()
+    """Types of CloudEvents that are uploads; others are skipped and counted. Empty: every type is one."""
     labels: str = "track-labels"
     dead_letters: str = "track-uploads.dlq"
     features: str = "track-features"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from consumer.clock import Clock
 from consumer.errors import EventError, UnexpectedError
@@ -12,6 +12,8 @@ from consumer.loop.outcomes import Case, Outcome, Settler
 from consumer.loop.partitions import PartitionState
 from consumer.loop.provenance import Provenance
 from consumer.topic_settings import TopicSettings
+
+_NO_EVENTS: Final = "no_events"
 
 
 class RecordReader(Protocol):
@@ -55,8 +57,12 @@ class Intake:
             state.tracker.receive(record.offset, n_events=1)
             state.end(Ticket(state.topic_partition, state.epoch, record.offset, 0), announcement)
             return
-        state.tracker.receive(record.offset, n_events=len(announcement.uploads))
-        state.hold(record, announcement.uploads, provenance=provenance, due=self._due(record, provenance))
+        uploads, skipped = announcement.uploads, announcement.skipped
+        state.tracker.receive(record.offset, n_events=len(uploads) + len(skipped))
+        state.hold(record, uploads, provenance=provenance, due=self._due(record, provenance))
+        for index, why in enumerate(skipped, start=len(uploads)):
+            skip = self._settler.skip(Case(record, provenance, upload=None), why)
+            state.end(Ticket(state.topic_partition, state.epoch, record.offset, index), skip)
 
     def _read(self, record: InputRecord, provenance: Provenance) -> Announcement | Outcome:
         case = Case(record, provenance, upload=None)
@@ -66,9 +72,9 @@ class Intake:
             return self._settler.settle(case, exc)
         except Exception as exc:  # noqa: BLE001 - a bug met on one message must not stop every worker
             return self._settler.settle(case, UnexpectedError(f"{type(exc).__name__}: {exc}"))
-        if announcement.uploads:
+        if announcement.uploads or announcement.skipped:
             return announcement
-        return self._settler.skip(case, announcement.skip_reason or "no_events")
+        return self._settler.skip(case, _NO_EVENTS)
 
     def _due(self, record: InputRecord, provenance: Provenance) -> float:
         """Monotonic seconds; a forged or skewed not-before holds no longer than its topic's delay."""

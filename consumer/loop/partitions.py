@@ -61,7 +61,8 @@ class PartitionState:
         """Queue each upload of a record that the tracker has received."""
         for index, upload in enumerate(uploads):
             ticket = Ticket(self.topic_partition, self.epoch, record.offset, index)
-            self.backlog.append(Waiting(ticket, Case(record, provenance, upload), upload, due))
+            past = provenance.carrying(upload.headers)
+            self.backlog.append(Waiting(ticket, Case(record, past, upload), upload, due))
             self.backlog_bytes += record.size_bytes
 
     def take(self) -> Waiting:

@@ -23,7 +23,7 @@ the upload's that happens to share a name is kept and the last of a name is alwa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -81,6 +81,10 @@ class Provenance:
     not_before: float
     first_failed_at: float | None
     carried: Headers
+
+    def carrying(self, more: Headers) -> Provenance:
+        """Give the same with more headers to carry."""
+        return replace(self, carried=(*self.carried, *more)) if more else self
 
 
 def provenance_of_upload(record: InputRecord) -> Provenance:

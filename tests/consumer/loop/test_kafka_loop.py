@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-import consumer.loop.adapters as adapters_module
+import consumer.loop.adapters.reader as reader_module
 from consumer.config import Settings
 from consumer.errors import (
     AudioNotFoundError,
@@ -85,7 +85,7 @@ def test_a_bug_in_an_adapter_costs_its_record_only(monkeypatch: pytest.MonkeyPat
     def buggy(record: InputRecord) -> Announcement:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(adapters_module, "ADAPTERS", {"track_uploaded": buggy})
+    monkeypatch.setattr(reader_module, "ADAPTERS", {"track_uploaded": lambda _: buggy})
     bench = _started()
     bench.publish(1)
     bench.turn(4)
@@ -97,7 +97,7 @@ def test_a_bug_in_an_adapter_costs_its_record_only(monkeypatch: pytest.MonkeyPat
 def test_a_record_is_committed_when_all_of_its_events_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [upload_event(number) for number in (1, 2, 3)]
     three = Announcement(tuple(Upload(event, event.model_dump_json().encode()) for event in events))
-    monkeypatch.setattr(adapters_module, "ADAPTERS", {"track_uploaded": lambda _: three})
+    monkeypatch.setattr(reader_module, "ADAPTERS", {"track_uploaded": lambda _: lambda _: three})
     bench = _started()
     bench.broker.publish("track-uploads", b"three at once", key=b"bucket/key")
     bench.turn(4)
@@ -115,8 +115,8 @@ def test_a_record_is_committed_when_all_of_its_events_have_ended(monkeypatch: py
 
 
 def test_a_record_without_events_is_counted_and_committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    none = Announcement((), skip_reason="test_event")
-    monkeypatch.setattr(adapters_module, "ADAPTERS", {"track_uploaded": lambda _: none})
+    none = Announcement((), skipped=("test_event",))
+    monkeypatch.setattr(reader_module, "ADAPTERS", {"track_uploaded": lambda _: lambda _: none})
     bench = _started()
     bench.broker.publish("track-uploads", b"{}")
     bench.turn(4)

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from consumer.errors import EventError, InvalidEventError, UnsupportedSchemaVersionError
-from consumer.loop.adapters import Reader, read_track_uploaded
+from consumer.loop.adapters import Reader
+from consumer.loop.adapters.track_uploaded import read_track_uploaded
 from consumer.topic_settings import TopicSettings
 from tests.consumer.records import RETRIES, upload_event, upload_record
 
