@@ -67,15 +67,16 @@ def soft_vote(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(sums / math.fsum(sums))
 
 
-def sharpen(pooled: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def sharpen(pooled: NDArray[np.float64], temperature: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide the logarithms of probabilities by a temperature and normalise again.
 
     Parameters
     ----------
     pooled : ndarray, shape (..., n_genres), float64
         In [0, 1], each row summing to 1.
-    temperature : float
-        Greater than 0. Over 1 flattens, under 1 sharpens; the order of the genres stays.
+    temperature : float or ndarray, shape (..., 1), float64
+        Greater than 0, one for all rows or one for each. Over 1 flattens, under 1 sharpens; the order of the
+        genres stays.
 
     Returns
     -------
