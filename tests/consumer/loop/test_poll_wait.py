@@ -15,6 +15,10 @@ def _turn_seconds(*, tracks: int) -> float:
     bench.publish(*range(1, tracks + 1))
     bench.turn(tracks + 5)
     assert bench.loop.snapshot.polled_at == bench.clock.monotonic()
+    return _seconds_of_a_turn(bench)
+
+
+def _seconds_of_a_turn(bench: Bench) -> float:
     before = bench.clock.monotonic()
     bench.turn()
     return bench.clock.monotonic() - before
@@ -27,3 +31,12 @@ def test_a_busy_turn_waits_ten_milliseconds_a_track_and_fifty_at_most(tracks: in
 
 def test_an_idle_turn_waits_for_less_than_half_a_second() -> None:
     assert 0.1 < _turn_seconds(tracks=0) < 0.5
+
+
+def test_a_turn_with_nothing_left_but_a_commit_waits_as_for_one_track() -> None:
+    bench = Bench(settings_with(worker={"flush_interval_seconds": 60.0}), partitions=1)
+    bench.start()
+    bench.broker.publish("track-uploads", b"no upload", key=b"key")
+    bench.turn()
+    assert _seconds_of_a_turn(bench) == pytest.approx(0.01, abs=0.001)
+    assert bench.committed() == 0
