@@ -1,0 +1,157 @@
+"""Turns verdicts of tracks from the feature log into the JSON of their labels, byte for byte the models' own.
+
+`TrackLabelled` builds and checks thirty small models a label; a catalogue has 20 million labels. What is
+written here is what `label_of(...).encode()` gives for the same track, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import Final, NamedTuple
+
+from pydantic_core import to_json
+
+from consumer.events import SCHEMA_VERSION, ModelStamp, Status, result_id
+from consumer.feature_record import TrackFeatures
+from consumer.pipeline.genres import compare
+from modelzoo.aggregate import LOW_CONFIDENCE
+from modelzoo.manifest import Manifest
+
+_DECLARED_KEPT: Final = 65_536
+"""Publishers' own words for genres are few; a hostile catalogue must not fill the memory with them."""
+
+
+class Said(NamedTuple):
+    """What the model said about a track, as plain numbers.
+
+    Attributes
+    ----------
+    order : list of int
+        The genres' indices, most probable first.
+    calibrated : list of float
+        Probabilities in the order of the manifest's genres.
+    abstains : bool
+        Whether the confidence is below the threshold.
+    agreement : float
+        Share of the windows whose own top genre is the track's.
+    window_tops, window_maxima : list
+        Each window's top genre (index) and its probability.
+    """
+
+    order: list[int]
+    calibrated: list[float]
+    abstains: bool
+    agreement: float
+    window_tops: list[int]
+    window_maxima: list[float]
+
+
+class Spell(NamedTuple):
+    """When a batch of tracks was read and labelled, and the seconds that it was scored for."""
+
+    started_at: datetime
+    labelled_at: datetime
+    score_seconds: float
+
+
+class LabelWriter:
+    """Writes labels of one model in one replay; one thread.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Describes the model.
+    replay_id : str or None
+        Names the replay.
+    """
+
+    def __init__(self, manifest: Manifest, *, replay_id: str | None) -> None:
+        self._manifest = manifest
+        self._replay_id = replay_id
+        self._genres = [_text(genre) for genre in manifest.genres]
+        self._entries = [f'{{"genre":{genre},"probability":' for genre in self._genres]
+        stamp = ModelStamp(name=manifest.name, version=manifest.version, features=manifest.feature_set)
+        self._model = stamp.model_dump_json()
+        self._replay = "null" if replay_id is None else _text(replay_id)
+        self._declared = lru_cache(_DECLARED_KEPT)(self._compare)
+
+    def write(self, track: TrackFeatures, said: Said, *, spell: Spell, timeline: bool = True) -> bytes:
+        """Give the label's UTF-8 JSON, with each window's top genre where `timeline` says so."""
+        top = said.order[0]
+        entries, calibrated = self._entries, said.calibrated
+        genres = ",".join([f"{entries[index]}{_number(calibrated[index])}}}" for index in said.order])
+        status, why, genre = f'"{Status.LABELLED.value}"', "null", self._genres[top]
+        if said.abstains:
+            status, why, genre = f'"{Status.ABSTAINED.value}"', f'"{LOW_CONFIDENCE}"', "null"
+        identity = result_id(
+            event_id=track.event_id, model_sha256=self._manifest.sha256, replay_id=self._replay_id
+        )
+        declared = "null"
+        if track.declared_genre is not None:
+            declared = self._declared(track.declared_genre, -1 if said.abstains else top)
+        return (
+            f'{{"schema_version":{SCHEMA_VERSION},"result_id":"{identity}","event_id":{_text(track.event_id)},'
+            f'"track_id":{_text(track.track_id)},"status":{status},"abstain_reason":{why},"genre":{genre},'
+            f'"confidence":{_number(calibrated[top])},"genres":[{genres}],'
+            f'"windows":{self._windows(track, said, timeline=timeline)},"audio":{_audio(track)},'
+            f'"declared":{declared},"model":{self._model},"timing":{_timing(track, spell)},'
+            f'"replay_id":{self._replay}}}'
+        ).encode()
+
+    def _windows(self, track: TrackFeatures, said: Said, *, timeline: bool) -> str:
+        tops = starts = "null"
+        if timeline:
+            pairs = zip(said.window_tops, said.window_maxima, strict=True)
+            tops = f"[{','.join([f'{self._entries[top]}{_number(most)}}}' for top, most in pairs])}]"
+            if track.starts_seconds is not None:
+                starts = f"[{','.join(map(_number, track.starts_seconds))}]"
+        return (
+            f'{{"count":{len(said.window_tops)},"agreement":{_number(said.agreement)},"timeline":{tops},'
+            f'"starts_seconds":{starts},"policy":{_text(track.policy)},'
+            f'"stopped_early":{"true" if track.stopped_early else "false"}}}'
+        )
+
+    def _compare(self, declared: str, top: int) -> str:
+        genre = None if top < 0 else self._manifest.genres[top]
+        found = compare(declared, genre=genre, known=self._manifest.genres)
+        return "null" if found is None else found.model_dump_json()
+
+
+def _audio(track: TrackFeatures) -> str:
+    audio = track.audio
+    warnings = ",".join([_text(warning) for warning in audio.warnings])
+    return (
+        f'{{"duration_seconds":{_number(audio.duration_seconds)},"codec":{_text(audio.codec)},'
+        f'"sample_rate":{audio.sample_rate},"warnings":[{warnings}]}}'
+    )
+
+
+def _timing(track: TrackFeatures, spell: Spell) -> str:
+    return f'{{"uploaded_at":"{_moment(track.uploaded_at)}",{_batch_timing(spell)}}}'
+
+
+@lru_cache(8)
+def _batch_timing(spell: Spell) -> str:
+    seconds = (spell.labelled_at - spell.started_at).total_seconds()
+    wait_seconds = max(seconds - spell.score_seconds, 0.0)
+    return (
+        f'"started_at":"{_moment(spell.started_at)}","labelled_at":"{_moment(spell.labelled_at)}",'
+        f'"fetch_seconds":0.0,"decode_seconds":0.0,"featurize_seconds":0.0,'
+        f'"score_seconds":{_number(spell.score_seconds)},"wait_seconds":{_number(wait_seconds)}'
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def _number(value: float) -> str:
+    text = repr(value)
+    # Both give the shortest digits, but they write powers of ten differently.
+    return text if "e" not in text else to_json(value).decode()
+
+
+def _text(value: str) -> str:
+    return str(encode_basestring(value))
