@@ -32,6 +32,8 @@ class _WireModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
 
 
+Spelling = Literal["encoded", "literal"]
+"""How a path or key is written: percent-encoded, or as it stands."""
 AudioUri = Annotated[str, Field(min_length=1, max_length=8_192)]
 
 
@@ -55,7 +57,7 @@ class TrackUploaded(_WireModel):
     track_id: Identifier
     audio_uri: AudioUri
     uploaded_at: Moment
-    audio_uri_spelling: Literal["encoded", "literal"] | None = None
+    audio_uri_spelling: Spelling | None = None
     otherwise: OtherReading | None = None
     content_type: str | None = None
     duration_seconds: Seconds | None = None

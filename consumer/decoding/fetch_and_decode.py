@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import BinaryIO
 
 from consumer.config import FetchSettings
 from consumer.decoding.messages import Fetched, Finished, Retried, Task, Tell
 from consumer.decoding.sinks import WindowSink
+from consumer.errors import AudioNotFoundError, FetchDeniedError, ForbiddenUriError
+from consumer.fetch import Fetched as FetchedAudio
 from consumer.fetch import Fetcher
 from featurizer.spec import FeatureSpec
 from featurizer.track import AudioReport, TrackReader
@@ -59,9 +62,10 @@ class FetchingDecoder:
         """
         started, cpu_started = time.monotonic(), time.process_time()
         self._on_retry = lambda cause: tell(Retried(task.number, cause))
-        with self._fetcher.fetch(task.uri, deadline=started + task.fetch_seconds) as fetched:
+        with ExitStack() as stack:
+            fetched, otherwise = self._fetch(task, stack, deadline=started + task.fetch_seconds)
             decoding, cpu_decoding = time.monotonic(), time.process_time()
-            tell(Fetched(task.number, decoding - started, fetched.size_bytes))
+            tell(Fetched(task.number, decoding - started, fetched.size_bytes, otherwise))
             report, stopped = self._decode(fetched.file, sink)
         return Finished(
             task.number,
@@ -77,6 +81,21 @@ class FetchingDecoder:
             windows=report.windows,
             stopped=stopped,
         )
+
+    def _fetch(self, task: Task, stack: ExitStack, *, deadline: float) -> tuple[FetchedAudio, bool]:
+        """Give the audio, and whether it is that of the other URI; it is let go with `stack`."""
+        fetch = partial(self._fetcher.fetch, deadline=deadline, spelling=task.spelling)
+        try:
+            return stack.enter_context(fetch(task.uri)), False
+        # A store may deny that an object exists, or an allow-list mean the other reading only.
+        except (AudioNotFoundError, FetchDeniedError, ForbiddenUriError) as exc:
+            if task.otherwise is None:
+                raise
+            first = exc
+        try:
+            return stack.enter_context(fetch(task.otherwise)), True
+        except (FetchDeniedError, ForbiddenUriError):
+            raise first from None  # the other reading was a guess, and was none of ours
 
     def _decode(self, file: BinaryIO, sink: WindowSink) -> tuple[AudioReport, bool]:
         with self._open(file) as reader:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from consumer.errors import DecoderCrashedError, DecoderError
+from consumer.events import Spelling
 
 _LENGTH: Final = struct.Struct("!I")
 _MAX_FRAME_BYTES: Final = 1 << 20
@@ -25,12 +26,18 @@ _MAX_FRAME_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """To the child: the windows of `uri` are wanted; fetching may take `fetch_seconds`."""
+    """To the child: the windows of `uri` are wanted; fetching may take `fetch_seconds`.
+
+    `spelling` says how to read the URI, as `TrackUploaded.audio_uri_spelling` does. `otherwise` is the URI to
+    try next where `uri` cannot be had.
+    """
 
     number: int
     track_id: str
     uri: str
     fetch_seconds: float
+    spelling: Spelling | None = None
+    otherwise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,15 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """From the child: the audio is at hand; from here the decoder's own time limit runs."""
+    """From the child: the audio is at hand; from here the decoder's own time limit runs.
+
+    `otherwise` says that it was found under the task's other URI.
+    """
 
     number: int
     seconds: float
     size_bytes: int
+    otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from consumer.config import FetchSettings
 from consumer.errors import AudioNotFoundError, FetchTimeoutError
+from consumer.events import Spelling
 from consumer.fetch.addresses import Resolver
 from consumer.fetch.allow import HostAllowList, StoreAllowList
 from consumer.fetch.local import open_local
 from consumer.fetch.retries import RetryPolicy, repeat
 from consumer.fetch.spool import Spool
 from consumer.fetch.transfer import Transfer
-from consumer.fetch.uris import FileLocation, ObjectLocation, WebLocation, locate, refused, shown
+from consumer.fetch.uris import FileLocation, Location, ObjectLocation, WebLocation, locate, refused, shown
 
 if TYPE_CHECKING:
     from consumer.fetch.objects import ObjectReader
@@ -91,7 +92,7 @@ class Fetcher:
         self._web: WebReader | None = None
 
     @contextmanager
-    def fetch(self, uri: str, *, deadline: float) -> Iterator[Fetched]:
+    def fetch(self, uri: str, *, deadline: float, spelling: Spelling | None = None) -> Iterator[Fetched]:
         """Fetch the audio; blocks until it is whole, and deletes its copy when the block ends.
 
         Parameters
@@ -100,6 +101,8 @@ class Fetcher:
             Of scheme file, s3, gs, az, http or https. A file is opened where it lies, all else is copied.
         deadline : float
             Reading of `clock` at which the track's time is over; the settings' own limit may end it sooner.
+        spelling : {"encoded", "literal"}, optional
+            The only way to read the URI's path; where null, both are tried (see `locate`).
 
         Raises
         ------
@@ -112,7 +115,8 @@ class Fetcher:
         SettingsError
             The options of the object store are not understood.
         """
-        fetched = self._fetch(uri, deadline=min(deadline, self._clock() + self._settings.timeout_seconds))
+        ends = min(deadline, self._clock() + self._settings.timeout_seconds)
+        fetched = self._fetch(uri, location=locate(uri, spelling=spelling), deadline=ends)
         try:
             yield fetched
         finally:
@@ -131,8 +135,7 @@ class Fetcher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _fetch(self, uri: str, *, deadline: float) -> Fetched:
-        location = locate(uri)
+    def _fetch(self, uri: str, *, location: Location, deadline: float) -> Fetched:
         if self._clock() >= deadline:
             raise FetchTimeoutError(
                 f"no time is left to fetch audio: uri={shown(uri)}; the track is tried again later"

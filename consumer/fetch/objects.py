@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
 import obstore
 from obstore import exceptions
-from obstore.store import AzureStore, GCSStore, S3Store
 
 from consumer.config import FetchSettings
 from consumer.errors import (
@@ -19,27 +17,19 @@ from consumer.errors import (
     FetchDeniedError,
     FetchError,
     FetchFailedError,
-    SettingsError,
 )
+from consumer.fetch.object_stores import Store, connect
 from consumer.fetch.retries import Cause, FetchInterruptedError
 from consumer.fetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
-    from obstore.store import ClientConfig, RetryConfig, S3Config
 
-_CONNECT_SECONDS: Final = 5.0  # obstore's own default; a store that answers at all does so in milliseconds
 _CHUNK_BYTES: Final = 256 * 1024  # what a read holds in memory; larger ones are no faster
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _THROTTLED: Final = re.compile(r"SlowDown|Throttl|TooManyRequests|RequestLimitExceeded|ServerBusy")
-_ENDPOINT_OPTIONS: Final = frozenset({"endpoint", "endpoint_url", "endpoint_url_s3"})
-_ENDPOINT_VARIABLES: Final = {
-    "s3": ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
-    "gs": ("GOOGLE_BASE_URL",),
-    "az": ("AZURE_ENDPOINT", "AZURE_STORAGE_ENDPOINT"),
-}
-
-Store = S3Store | GCSStore | AzureStore
+_HOST_STYLES: Final = ("virtual_hosted_style_request", "s3_express")
+"""Options with which requests do not hold the bucket in their path."""
 
 
 class ObjectReader:
@@ -51,7 +41,6 @@ class ObjectReader:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
-        self._options = {name: secret.get_secret_value() for name, secret in settings.store_options.items()}
         self._stores: dict[tuple[str, str], Store] = {}
 
     async def resume(self, scheme: str, bucket: str, key: str, *, transfer: Transfer) -> None:
@@ -66,22 +55,22 @@ class ObjectReader:
         SettingsError
             `fetch.store_options` are not understood.
         """
-        store = self._store(scheme, bucket)
+        store, path = self._address(scheme, bucket, key, shown_uri=transfer.shown_uri)
         while not transfer.complete:
             with _translated(transfer):
-                await self._read_part(store, key, transfer=transfer)
+                await self._read_part(store, path, transfer=transfer)
 
-    async def _read_part(self, store: Store, key: str, *, transfer: Transfer) -> None:
+    async def _read_part(self, store: Store, path: str, *, transfer: Transfer) -> None:
         start = transfer.offset
         options: GetOptions = {"range": (start, start + self._settings.part_bytes)}
         if transfer.validator is not None:
             options["if_match"] = transfer.validator
         try:
-            result = await obstore.get_async(store, key, options=options)
+            result = await obstore.get_async(store, path, options=options)
         except exceptions.GenericError as exc:
             if start or _status(exc) != 416:
                 raise
-            await self._begin_empty(store, key, transfer=transfer)
+            await self._begin_empty(store, path, transfer=transfer)
             return
         _pin(transfer, result)
         async for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
@@ -89,53 +78,39 @@ class ObjectReader:
         if transfer.offset == start:
             raise transfer.cut("the store sent no bytes")
 
-    async def _begin_empty(self, store: Store, key: str, *, transfer: Transfer) -> None:
+    async def _begin_empty(self, store: Store, path: str, *, transfer: Transfer) -> None:
         # An empty object has no first byte, so stores refuse the range; HEAD tells it from other trouble.
-        meta = await obstore.head_async(store, key)
+        meta = await obstore.head_async(store, path)
         if meta["size"]:
             raise transfer.replaced()
         transfer.begin(validator=meta["e_tag"], total_bytes=0, content_type=None)
 
+    def _address(self, scheme: str, bucket: str, key: str, *, shown_uri: str) -> tuple[Store, str]:
+        """Give the client and its name for the object.
+
+        The client drops a slash at either end of a key and refuses two in a row: it would read another
+        object, or none. So what stands before the last slash goes where it takes the bucket's name as it is.
+        """
+        segments = key.split("/")
+        if "" not in segments:
+            return self._store(scheme, bucket), key
+        if not self._puts_bucket_in_path() or not {".", ".."}.isdisjoint(segments):
+            raise FetchFailedError(
+                f"object store client cannot address this key: uri={shown_uri}: it holds an empty segment "
+                "where the bucket is part of the host's name, or dots; rename the object"
+            )
+        folder, _, name = key.rpartition("/")
+        return self._connected(scheme, f"{bucket}/{quote(folder, safe='/')}"), name
+
+    def _puts_bucket_in_path(self) -> bool:
+        options = {name.lower().removeprefix("aws_"): value for name, value in self._options.items()}
+        styles = [options.get(name) or os.environ.get(f"AWS_{name.upper()}", "") for name in _HOST_STYLES]
+        return not any(style.lower() not in {"", "0", "f", "false", "n", "no", "off"} for style in styles)
+
     def _store(self, scheme: str, bucket: str) -> Store:
         if (scheme, bucket) not in self._stores:
-            try:
-                self._stores[scheme, bucket] = self._connect(scheme, bucket)
-            # obstore raises its own classes, ValueError or TypeError, by the option that it does not like.
-            except (exceptions.BaseError, ValueError, TypeError) as exc:
-                found = re.search(r"key: '([^']*)'", str(exc))
-                option = found[1] if found else "unknown"
-                raise SettingsError(
-                    f"object store client cannot be made: scheme={scheme}, bucket={bucket!r}, "
-                    f"option={option!r}; "
-                    "correct fetch.store_options or the environment"
-                ) from exc
+            self._stores[scheme, bucket] = connect(self._settings, scheme=scheme, bucket=bucket)
         return self._stores[scheme, bucket]
-
-    def _connect(self, scheme: str, bucket: str) -> Store:
-        limits = self._settings
-        client: ClientConfig = {
-            "connect_timeout": timedelta(seconds=min(_CONNECT_SECONDS, limits.timeout_seconds)),
-            # A read that stalls leaves the other attempts their share of the time.
-            "read_timeout": timedelta(seconds=limits.timeout_seconds / limits.attempts),
-            "timeout": timedelta(seconds=limits.timeout_seconds),
-        }
-        retries: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=limits.timeout_seconds)}
-        options = self._options if scheme == "s3" else {}
-        # Plain http, and a private address, only where the operator asked for it.
-        client["allow_http"] = any(url.startswith("http://") for url in _endpoints(scheme, options))
-        if scheme == "gs":
-            return GCSStore(bucket, client_options=client, retry_config=retries)
-        if scheme == "az":
-            return AzureStore(bucket, client_options=client, retry_config=retries)
-        return S3Store(bucket, config=cast("S3Config", options), client_options=client, retry_config=retries)
-
-
-def _endpoints(scheme: str, options: dict[str, str]) -> Iterator[str]:
-    for name, value in options.items():
-        if name.lower().removeprefix("aws_") in _ENDPOINT_OPTIONS:
-            yield value
-    for variable in _ENDPOINT_VARIABLES[scheme]:
-        yield os.environ.get(variable, "")
 
 
 def _pin(transfer: Transfer, result: GetResult) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import AnyStr, Final
 from urllib.parse import unquote_to_bytes
 
 from consumer.errors import ForbiddenUriError
+from consumer.events import Spelling
 
 FILE_SCHEME: Final = "file"
 OBJECT_SCHEMES: Final = frozenset({"s3", "gs", "az"})
@@ -44,6 +45,9 @@ class WebLocation:
     uri: str
 
 
+Location = FileLocation | ObjectLocation | WebLocation
+
+
 def shown(uri: str) -> str:
     """Give `uri` for messages: quoted, shortened, without secrets (userinfo, query, fragment)."""
     masked = _SECRETS.sub(lambda match: match[0][0] + "***", _USERINFO.sub("***@", uri))
@@ -52,12 +56,13 @@ def shown(uri: str) -> str:
     return ascii(masked) if _FORBIDDEN_CHARACTERS.search(masked) else repr(masked)
 
 
-def locate(uri: str) -> FileLocation | ObjectLocation | WebLocation:
+def locate(uri: str, *, spelling: Spelling | None = None) -> Location:
     """Say what `uri` points at.
 
     Paths of `file:` and of object stores are percent-decoded once. `?` and `#` are part of them: these
     schemes have no queries, and tracks are called "Track #1.mp3". Many producers write keys that they did not
-    encode, so the literal spelling is the second reading wherever it differs from the decoded one.
+    encode, so the literal spelling is the second reading wherever it differs from the decoded one, unless
+    `spelling` says which one is meant: then no other can be read.
 
     Raises
     ------
@@ -70,9 +75,9 @@ def locate(uri: str) -> FileLocation | ObjectLocation | WebLocation:
     scheme = match[1].lower() if match else ""
     rest = match[2] if match else ""
     if scheme == FILE_SCHEME:
-        return FileLocation(_file_paths(uri, rest))
+        return FileLocation(_file_paths(uri, rest, spelling))
     if scheme in OBJECT_SCHEMES:
-        return _object_location(uri, scheme, rest)
+        return _object_location(uri, scheme, rest, spelling)
     if scheme in WEB_SCHEMES:
         return WebLocation(uri)
     raise refused(uri, "its scheme is not one of file, s3, gs, az, http, https")
@@ -83,7 +88,7 @@ def refused(uri: str, why: str) -> ForbiddenUriError:
     return ForbiddenUriError(f"audio URI refused: uri={shown(uri)}: {why}")
 
 
-def _file_paths(uri: str, rest: str) -> tuple[bytes, ...]:
+def _file_paths(uri: str, rest: str, spelling: Spelling | None) -> tuple[bytes, ...]:
     path = rest
     if rest.startswith("//"):
         host, slash, tail = rest[2:].partition("/")
@@ -92,31 +97,40 @@ def _file_paths(uri: str, rest: str) -> tuple[bytes, ...]:
         path = slash + tail
     if not path.startswith("/"):
         raise refused(uri, "a file: URI needs an absolute path, as file:///music/track.mp3")
-    readings = tuple(dict.fromkeys((unquote_to_bytes(path), path.encode())))
+    readings = _readings(unquote_to_bytes(path), path.encode(), spelling)
     if b"\0" in readings[0]:
         raise refused(uri, "its path holds a NUL byte")
     return readings
 
 
-def _object_location(uri: str, scheme: str, rest: str) -> ObjectLocation:
+def _object_location(uri: str, scheme: str, rest: str, spelling: Spelling | None) -> ObjectLocation:
     bucket, _, key = rest.removeprefix("//").partition("/")
     if not rest.startswith("//") or not _BUCKET.fullmatch(bucket):
         raise refused(uri, f"it needs a bucket and a key, as {scheme}://bucket/track.mp3")
     try:
-        decoded = unquote_to_bytes(key).decode()
+        decoded = key if spelling == "literal" else unquote_to_bytes(key).decode()
     except UnicodeDecodeError:
         raise refused(uri, "its percent-encoding is not UTF-8") from None
-    keys = tuple(dict.fromkeys((decoded, key)))
+    keys = _readings(decoded, key, spelling)
     for reading in keys:
-        _check_key(uri, reading)
+        _check_key(uri, reading, scheme)
     return ObjectLocation(scheme, bucket, keys)
 
 
-def _check_key(uri: str, key: str) -> None:
+def _readings(decoded: AnyStr, literal: AnyStr, spelling: Spelling | None) -> tuple[AnyStr, ...]:
+    if spelling is not None:
+        return (decoded if spelling == "encoded" else literal,)
+    return tuple(dict.fromkeys((decoded, literal)))
+
+
+def _check_key(uri: str, key: str, scheme: str) -> None:
     if not key:
         raise refused(uri, "its key is empty")
     if _FORBIDDEN_CHARACTERS.search(key):
         raise refused(uri, "its key holds control characters")
+    segments = key.split("/")
     # Clients and servers fold such segments away: the key that is read is then not the one allowed.
-    if any(segment in {"", ".", ".."} for segment in key.split("/")):
-        raise refused(uri, "its key holds an empty, '.' or '..' segment")
+    if not {".", ".."}.isdisjoint(segments):
+        raise refused(uri, "its key holds a '.' or '..' segment; rename the object")
+    if "" in segments and scheme != "s3":
+        raise refused(uri, "its key holds an empty segment, which only S3 knows; rename the object")

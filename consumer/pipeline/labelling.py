@@ -121,7 +121,14 @@ class Labelling:
         number = next(self._numbers)
         event, deadline = track.job.event, track.job.deadline
         fetch_seconds = min(self._rules.fetch_seconds, deadline - self._clock())
-        task = Task(number, track_id=event.track_id, uri=event.audio_uri, fetch_seconds=fetch_seconds)
+        task = Task(
+            number,
+            track_id=event.track_id,
+            uri=event.audio_uri,
+            fetch_seconds=fetch_seconds,
+            spelling=event.audio_uri_spelling,
+            otherwise=event.otherwise.audio_uri if event.otherwise else None,
+        )
         begun = self._pool.assign(task, deadline=deadline)
         if begun:
             self._tracks[number] = track
@@ -161,7 +168,7 @@ class Labelling:
             case Retried():
                 self._metrics.fetch_retries.labels(event.cause).inc()
             case Fetched():
-                track.fetch_seconds = event.seconds
+                track.fetched(event)
                 self._observe("fetch", event.seconds)
                 self._metrics.fetched_bytes.inc(event.size_bytes)
             case Vectors():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.decoding.messages import Finished
+from consumer.decoding.messages import Fetched, Finished
 from consumer.events import AudioSummary
 from consumer.jobs import TrackJob
 from consumer.pipeline.casting import LIVE
@@ -52,6 +52,12 @@ class TrackUnderWay:
     def decoded(self) -> bool:
         """Whether its child has ended with it."""
         return self._finished is not None
+
+    def fetched(self, fetched: Fetched) -> None:
+        """Note how long the fetch took, and which track it turned out to be."""
+        self.fetch_seconds = fetched.seconds
+        if fetched.otherwise:
+            self.job = replace(self.job, event=self.job.event.read_otherwise())
 
     def expect(self) -> int:
         """Note that a part of the windows is on its way, and give its index."""

@@ -16,10 +16,11 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from consumer.errors import InvalidEventError
+from consumer.events import Spelling
 from consumer.jobs import InputRecord
 from consumer.loop.adapters.announcement import Adapter, Announcement, Upload
 from consumer.loop.adapters.json_message import arrival_of, is_track_uploaded, parse_json, shown, upload_of
-from consumer.loop.adapters.object_keys import Spelling, decode_key, spelling_of, uri_of
+from consumer.loop.adapters.object_keys import decode_key, spelling_of, uri_of
 from consumer.loop.adapters.track_uploaded import read_track_uploaded
 from consumer.topic_settings import TopicSettings
 

@@ -7,10 +7,10 @@ Versity gateway writes it as it is. Read the wrong way, `100%25 love+hate.mp3` i
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-Spelling = Literal["encoded", "literal"]
+from consumer.events import Spelling
 
 _IMPOSSIBLE: Final = re.compile(r"[^!-~]|[\"#<>?\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 """What no encoder leaves: a space, what is not ASCII, what a URI cannot hold, a lone percent sign.
