@@ -2,6 +2,7 @@
 
 from consumer.kafka.admin import Cluster, KafkaAdmin
 from consumer.kafka.group_consumer import KafkaConsumer
+from consumer.kafka.group_offsets import CommittedOffset, GroupOffsets, GroupOffsetsPort
 from consumer.kafka.mock_cluster import MockCluster
 from consumer.kafka.properties import transactional_id
 from consumer.kafka.publisher import Publisher
@@ -11,6 +12,9 @@ from consumer.kafka.worker_producer import KafkaProducer
 
 __all__ = [
     "Cluster",
+    "CommittedOffset",
+    "GroupOffsets",
+    "GroupOffsetsPort",
     "KafkaAdmin",
     "KafkaConsumer",
     "KafkaProducer",

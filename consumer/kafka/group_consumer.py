@@ -52,6 +52,9 @@ class KafkaConsumer:
     Parameters
     ----------
     settings : KafkaSettings
+    on_end : callable, optional
+        Called within `poll` with a partition and its end's offset whenever all there is was handed over, by
+        one who wants to know.
 
     Raises
     ------
@@ -59,7 +62,10 @@ class KafkaConsumer:
         librdkafka refuses a property.
     """
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, on_end: Callable[[TopicPartition, int], None] | None = None
+    ) -> None:
+        self._on_end = on_end
         self._group = settings.group
         self._assigned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
@@ -68,6 +74,7 @@ class KafkaConsumer:
         self._expulsion = Expulsion(settings.max_poll_interval_seconds)
         config = configuration(properties.group_consumer(settings))
         config |= {"stats_cb": self._on_statistics, "error_cb": self._on_error}
+        config["enable.partition.eof"] = on_end is not None
         with refused_as_settings("consumer"):
             self._client = ck.Consumer(config)
 
@@ -100,6 +107,11 @@ class KafkaConsumer:
         error = message.error()
         if error is None:
             return input_record(message)
+        if error.code() == ck.KafkaError._PARTITION_EOF and self._on_end is not None:
+            self._on_end(
+                TopicPartition(message.topic() or "", message.partition() or 0), message.offset() or 0
+            )
+            return None
         if error.code() == ck.KafkaError._AUTO_OFFSET_RESET:
             self._begin_or_raise(message, error)
             return None

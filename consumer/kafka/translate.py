@@ -96,9 +96,17 @@ def bare(partitions: Sequence[TopicPartition]) -> list[ck.TopicPartition]:
     return [ck.TopicPartition(*partition) for partition in partitions]
 
 
-def with_offsets(offsets: Mapping[TopicPartition, int]) -> list[ck.TopicPartition]:
-    """Translate partitions with offsets."""
-    return [ck.TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+def with_offsets(
+    offsets: Mapping[TopicPartition, int], *, notes: Mapping[TopicPartition, str] | None = None
+) -> list[ck.TopicPartition]:
+    """Translate partitions with offsets, and with the notes that are committed beside some of them."""
+    notes = notes or {}
+    return [
+        ck.TopicPartition(*partition, offset, metadata=notes[partition])
+        if partition in notes
+        else ck.TopicPartition(*partition, offset)
+        for partition, offset in offsets.items()
+    ]
 
 
 def group_metadata(handle: object) -> GroupMetadata:

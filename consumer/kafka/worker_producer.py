@@ -35,6 +35,9 @@ class KafkaProducer:
         Its delivery says whether there are transactions.
     topics : TopicSettings
         Its sizes bound the messages.
+    notes : Mapping of TopicPartition to str, optional
+        Texts that are committed with the offsets of these partitions, each time anew: a commit without one
+        wipes the last one out.
 
     Raises
     ------
@@ -42,7 +45,14 @@ class KafkaProducer:
         librdkafka refuses a property.
     """
 
-    def __init__(self, settings: KafkaSettings, *, topics: TopicSettings) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        topics: TopicSettings,
+        notes: Mapping[TopicPartition, str] | None = None,
+    ) -> None:
+        self._notes = dict(notes or {})
         self._trouble: BrokerError | None = None
         config = configuration(properties.worker_producer(settings, topics))
         config["error_cb"] = self._on_error
@@ -87,7 +97,7 @@ class KafkaProducer:
     ) -> None:
         """Add consumed offsets to the transaction; fatal where the client overruns the time-out by far."""
         doing = "add offsets to the transaction"
-        offsets = with_offsets(next_offsets)
+        offsets = with_offsets(next_offsets, notes=self._notes)
         client = self._client
         with translated(doing):
             call_within(
