@@ -22,7 +22,7 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "onnxruntime": ("modelzoo.scorer",),
     "torchaudio": ("featurizer.gpu",),
     "prometheus_client": ("consumer.metrics", "consumer.model_metrics"),
-    "obstore": ("consumer.fetch.objects",),
+    "obstore": ("consumer.fetch.objects", "consumer.fetch.object_stores", "consumer.fetch.object_folder"),
     "httpx": ("consumer.fetch.web",),
     "soundfile": ("featurizer.decode_soundfile",),
     "av": ("featurizer.decode_av", "featurizer.av_frames", "consumer.bench.encoding"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class ObjectReader:
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
+        self._options = {name: secret.get_secret_value() for name, secret in settings.store_options.items()}
         self._stores: dict[tuple[str, str], Store] = {}
 
     async def resume(self, scheme: str, bucket: str, key: str, *, transfer: Transfer) -> None:
@@ -100,7 +102,8 @@ class ObjectReader:
                 "where the bucket is part of the host's name, or dots; rename the object"
             )
         folder, _, name = key.rpartition("/")
-        return self._connected(scheme, f"{bucket}/{quote(folder, safe='/')}"), name
+        place = f"{bucket}/{quote(folder, safe='/')}"
+        return connect(self._settings, scheme=scheme, bucket=place), name
 
     def _puts_bucket_in_path(self) -> bool:
         options = {name.lower().removeprefix("aws_"): value for name, value in self._options.items()}
