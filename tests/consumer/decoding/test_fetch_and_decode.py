@@ -49,7 +49,13 @@ class Basket:
 
 
 def do(
-    root: Path, uri: str, *, max_duration_seconds: float = 60.0, policy: str = "all", wanted: int = 1_000
+    root: Path,
+    uri: str,
+    *,
+    max_duration_seconds: float = 60.0,
+    policy: str = "all",
+    wanted: int = 1_000,
+    otherwise: str | None = None,
 ) -> tuple[Basket, Fetched, Finished]:
     decoder = FetchingDecoder(
         FetchSettings(file_roots=(root,)),
@@ -59,7 +65,7 @@ def do(
         windows_at_once=4,
     )
     basket, told = Basket(wanted=wanted), list[Fetched | Retried]()
-    task = Task(4, track_id="t", uri=uri, fetch_seconds=10.0)
+    task = Task(4, track_id="t", uri=uri, fetch_seconds=10.0, spelling="encoded", otherwise=otherwise)
     finished = decoder(task, basket, told.append)
     (fetched,) = told
     assert isinstance(fetched, Fetched)
@@ -98,6 +104,33 @@ def test_no_window_follows_the_word_that_it_is_enough(
     assert finished.stopped
     assert finished.windows == numbers
     assert finished.duration_seconds == 55.0
+
+
+@pytest.mark.parametrize("first", ["gone.wav", "../outside.wav"])
+def test_the_other_reading_is_fetched_where_the_first_cannot_be(tmp_path: Path, first: str) -> None:
+    file = encode(music(4.0, 22_050), 22_050, codec="wav_s16", path=tmp_path / "a b.wav")
+    uri = f"file://{tmp_path}/{first}"
+    _, fetched, finished = do(tmp_path, uri, otherwise=f"file://{tmp_path}/a%20b.wav")
+    assert fetched.otherwise
+    assert finished.duration_seconds == pytest.approx(4.0)
+    _, fetched, _ = do(tmp_path, file.as_uri(), otherwise=uri)
+    assert not fetched.otherwise
+    assert fetched.size_bytes == file.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "error"),
+    [
+        ("gone.wav", "../outside.wav", AudioNotFoundError),
+        ("../outside.wav", "gone.wav", AudioNotFoundError),
+        ("../outside.wav", "../beyond.wav", ForbiddenUriError),
+    ],
+)
+def test_where_neither_reading_can_be_fetched_what_is_not_there_is_told(
+    tmp_path: Path, first: str, second: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        do(tmp_path, f"file://{tmp_path}/{first}", otherwise=f"file://{tmp_path}/{second}")
 
 
 @pytest.mark.parametrize(

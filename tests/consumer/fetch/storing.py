@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from consumer.config import FetchSettings
+from consumer.events import Spelling
 from consumer.fetch import Fetcher
 from tests.consumer.fetch.serving import Site, soon
 
@@ -33,12 +34,17 @@ def settings(site: Site, **changes: Any) -> FetchSettings:
 
 
 def fetched(
-    uri: str, limits: FetchSettings, *, retries: list[str] | None = None, deadline: float | None = None
+    uri: str,
+    limits: FetchSettings,
+    *,
+    retries: list[str] | None = None,
+    deadline: float | None = None,
+    spelling: Spelling | None = None,
 ) -> bytes:
     noted = retries if retries is not None else []
     ends = deadline if deadline is not None else soon()
     fetcher = Fetcher(limits, on_retry=noted.append)
-    with fetcher, fetcher.fetch(uri, deadline=ends) as audio:
+    with fetcher, fetcher.fetch(uri, deadline=ends, spelling=spelling) as audio:
         body = audio.file.read()
         assert audio.size_bytes == len(body)
         return body

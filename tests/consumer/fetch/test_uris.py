@@ -22,6 +22,15 @@ def test_object_uri_gives_the_decoded_key_and_then_the_literal_one() -> None:
     )
 
 
+def test_a_uri_that_says_how_it_is_spelled_has_one_reading() -> None:
+    uri = "s3://b/100%25%20love+hate.mp3"
+    assert locate(uri, spelling="encoded") == ObjectLocation("s3", "b", ("100% love+hate.mp3",))
+    assert locate(uri, spelling="literal") == ObjectLocation("s3", "b", ("100%25%20love+hate.mp3",))
+    assert locate("s3://b/%ff", spelling="literal") == ObjectLocation("s3", "b", ("%ff",))
+    assert locate("file:///a%20b", spelling="encoded") == FileLocation((b"/a b",))
+    assert locate("file:///a%20b", spelling="literal") == FileLocation((b"/a%20b",))
+
+
 def test_web_uri_is_left_to_its_client() -> None:
     assert locate("https://h/a?b") == WebLocation("https://h/a?b")
 
@@ -48,11 +57,12 @@ def test_any_text_is_located_or_refused(text: str, prefix: str) -> None:
     with contextlib.suppress(ForbiddenUriError):
         location = locate(prefix + text)
         match location:
-            case ObjectLocation(_, bucket, keys):
+            case ObjectLocation(scheme, bucket, keys):
                 assert bucket
                 for key in keys:
                     key.encode()
-                    assert not {"", ".", ".."} & set(key.split("/"))
+                    assert not {".", ".."} & set(key.split("/"))
+                    assert scheme == "s3" or "" not in key.split("/")
             case FileLocation(paths):
                 assert all(path.startswith(b"/") and b"\0" not in path for path in paths)
 
