@@ -16,8 +16,9 @@ offset  bytes   type       what
 32      4       uint32     its sample rate, Hz
 36      4       uint32     0
 40      32      bytes      SHA-256 of the feature spec: its fingerprint
-72      t       texts      each a uint16 of its bytes and then UTF-8: event_id, track_id, audio_uri, policy,
-                           feature_set, codec, declared genre (empty where none was), then the warnings
+72      t       texts      how many, and the bytes of each, as uint16; then their UTF-8: event_id, track_id,
+                           audio_uri, policy, feature_set, codec, declared genre (empty where none was),
+                           and the warnings
 72+t    0 to 7  bytes      zeros, up to a multiple of 8
         8 n     float64    where the starts are given: each window's, in seconds, rising
         4 n w   float32    the features, a row a window in order of time, as they were computed
@@ -30,8 +31,10 @@ track's id as key and the upload's headers; a null value (a tombstone) says that
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from itertools import accumulate, pairwise
+from typing import AnyStr, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,9 +103,9 @@ def encode_features(track: TrackFeatures) -> bytes:
             raise ValueError(f"windows={n_windows} but starts={len(track.starts_seconds)}")
         starts = np.asarray(track.starts_seconds, dtype="<f8").tobytes()
     try:
-        texts = b"".join(
-            _LENGTH.pack(len(text)) + text for text in (value.encode() for value in _texts_of(track))
-        )
+        encoded = [text.encode() for text in _texts_of(track)]
+        lengths = map(len, encoded)
+        texts = struct.pack(f"<H{len(encoded)}H", len(encoded), *lengths) + b"".join(encoded)
         head = _HEAD.pack(
             MAGIC,
             VERSION,
@@ -228,23 +231,29 @@ def _read_head(value: bytes | None) -> _Head:
 
 
 def _read_texts(block: bytes) -> list[str]:
-    texts: list[str] = []
-    place = 0
     try:
-        while place < len(block):
-            (size,) = _LENGTH.unpack_from(block, place)
-            end = place + _LENGTH.size + size
-            if end > len(block):
-                raise _invalid("a text is longer than its block")
-            texts.append(block[place + _LENGTH.size : end].decode())
-            place = end
+        (count,) = _LENGTH.unpack_from(block)
+        lengths = struct.unpack_from(f"<{count}H", block, _LENGTH.size)
+        written = block[_LENGTH.size * (1 + count) :]
+        text = written.decode()
+        if sum(lengths) != len(written):
+            raise _invalid("the lengths of its texts do not add up")
+        if len(text) == len(written):
+            texts = _cut(text, lengths)
+        else:  # not plain ASCII: the lengths count bytes
+            texts = [part.decode() for part in _cut(written, lengths)]
     except (struct.error, UnicodeDecodeError) as exc:
         raise _invalid("its texts cannot be read") from exc
-    if len(texts) < _FIXED_TEXTS:
-        raise _invalid(f"texts={len(texts)} expected={_FIXED_TEXTS} or more")
-    if not all(0 < len(name) <= _MAX_ID_LENGTH for name in texts[:2]):
+    if count < _FIXED_TEXTS:
+        raise _invalid(f"texts={count} expected={_FIXED_TEXTS} or more")
+    if not (0 < len(texts[0]) <= _MAX_ID_LENGTH and 0 < len(texts[1]) <= _MAX_ID_LENGTH):
         raise _invalid("event_id and track_id have 1 to 1,024 characters")
     return texts
+
+
+def _cut(whole: AnyStr, lengths: Iterable[int]) -> list[AnyStr]:
+    ends = list(accumulate(lengths, initial=0))
+    return [whole[start:end] for start, end in pairwise(ends)]
 
 
 def _read_audio(head: _Head, *, codec: str, warnings: tuple[str, ...]) -> tuple[datetime, AudioSummary]:

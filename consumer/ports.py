@@ -82,6 +82,16 @@ class RebalanceListener:
     on_lost: Callable[[Partitions], None]
 
 
+class MembershipPort(Protocol):
+    """What a transaction asks of a group's member."""
+
+    def group_metadata(self) -> GroupMetadata:
+        """Give the membership as it is now."""
+
+    def committed(self, partitions: Partitions, *, timeout_seconds: float) -> dict[TopicPartition, int]:
+        """Read the group's committed next offsets; a partition without one is left out."""
+
+
 class ConsumerPort(Protocol):
     """A group consumer with incremental (cooperative) rebalancing; only the Kafka thread may call it."""
 

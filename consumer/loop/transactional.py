@@ -22,7 +22,7 @@ from consumer.loop.delivery import (
     raise_if_unauthorized,
 )
 from consumer.loop.outcomes import Outcome
-from consumer.ports import BrokerError, ConsumerPort, Partitions, ProducerPort
+from consumer.ports import BrokerError, MembershipPort, Partitions, ProducerPort
 
 _TWIN_SECONDS: Final = 60.0
 """Fenced again within this time: not our own late restart, but a living twin."""
@@ -47,14 +47,14 @@ class TransactionalDelivery:
     ----------
     new_producer : Callable[[], ProducerPort]
         Builds a producer, always with the same transactional.id.
-    consumer : ConsumerPort
+    consumer : MembershipPort
         Tells the membership and the group's committed offsets.
     clock : Clock
         Time.
     """
 
     def __init__(
-        self, new_producer: Callable[[], ProducerPort], *, consumer: ConsumerPort, clock: Clock
+        self, new_producer: Callable[[], ProducerPort], *, consumer: MembershipPort, clock: Clock
     ) -> None:
         self._new_producer = new_producer
         self._consumer = consumer

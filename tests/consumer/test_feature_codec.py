@@ -88,7 +88,8 @@ def test_the_layout_is_the_one_that_is_written_down() -> None:
     assert (n_windows, uploaded_at) == (1, 1_000_005)
     assert value[40:72] == bytes.fromhex(GTZAN57.fingerprint)
     texts = value[72 : 72 + n_text_bytes]
-    assert texts.startswith(struct.pack("<H", 8) + "event-é".encode())
+    assert struct.unpack_from("<9H", texts) == (8, 8, 2, 20, 3, 7, 3, 4, 7)
+    assert texts[18:28] == "event-éé".encode()
     assert struct.unpack_from("<d", value, len(value) - 57 * 4 - 8) == (1.5,)
     assert value[-57 * 4 :] == track.features.tobytes()
 
@@ -145,8 +146,11 @@ def test_what_is_no_record_at_all_is_refused(value: bytes | None) -> None:
         (24, "<d", -1.0),
         (32, "<I", 0),  # sample rate
         (36, "<I", 1),
-        (72, "<H", 65_535),  # the first text's length
+        (72, "<H", 65_535),  # the number of texts
         (72, "<H", 0),
+        (72, "<H", 6),
+        (74, "<H", 65_535),  # the first text's length
+        (74, "<H", 0),
     ],
 )
 def test_a_field_that_lies_is_refused(place: int, form: str, number: float) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from consumer.events import AudioSummary, TrackLabelled, TrackUploaded
 from consumer.feature_record import TrackFeatures
 from consumer.pipeline.tracks import Course, Selection, StageSeconds, label_of
-from consumer.replay.label_json import LabelWriter, Said, Spell
+from consumer.replay.label_json import LabelWriter, Said, Spell, spell_numbers
 from modelzoo.manifest import Manifest
 from modelzoo.verdicts import decide_many
 from tests.consumer.feature_records import features_of
@@ -30,11 +30,11 @@ def _said(probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]], mani
     verdicts = decide_many(probabilities, [len(probabilities)], manifest)
     return Said(
         verdicts.order[0].tolist(),
-        verdicts.calibrated[0].tolist(),
+        spell_numbers(verdicts.calibrated[0][verdicts.order[0]]),
         bool(verdicts.abstains[0]),
-        float(verdicts.agreement[0]),
+        spell_numbers(verdicts.agreement)[0],
         verdicts.window_tops.tolist(),
-        probabilities.max(axis=1).tolist(),
+        spell_numbers(probabilities.max(axis=1)),
     )
 
 
@@ -110,7 +110,8 @@ def test_any_label_is_byte_for_byte_the_pipelines(data: st.DataObject) -> None:
 @pytest.mark.parametrize("probability", [1e-4, 9.9e-5, 1.5e-5, 1e-5, 9e-6, 1.23e-7, 5e-324, 0.0, 1.0])
 def test_small_numbers_are_spelt_alike(probability: float) -> None:
     manifest = make_manifest()
-    said = Said([1, 0, 2], [probability, 0.75, probability], False, 1.0, [1], [probability])
+    small = spell_numbers(np.array([probability]))[0]
+    said = Said([1, 0, 2], ["0.75", small, small], False, "1.0", [1], [small])
     track = features_of("a", n_windows=1)
     found = LabelWriter(manifest, replay_id=None).write(track, said, spell=SPELL)
     assert TrackLabelled.model_validate_json(found).encode() == found
