@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         ModelError,
         ModelNotFoundError,
         ProviderUnavailableError,
+        RegistryUnavailableError,
+        VersionTakenError,
     )
     from modelzoo.manifest import Manifest
     from modelzoo.registry import DEFAULT_MODEL, Artifact, Registry
@@ -31,6 +33,8 @@ _HOMES = {
         "ModelError",
         "ModelNotFoundError",
         "ProviderUnavailableError",
+        "RegistryUnavailableError",
+        "VersionTakenError",
     ),
     "manifest": ("Manifest",),
     "registry": ("DEFAULT_MODEL", "Artifact", "Registry"),
@@ -48,7 +52,9 @@ __all__ = [
     "OnnxScorer",
     "ProviderUnavailableError",
     "Registry",
+    "RegistryUnavailableError",
     "Verdict",
+    "VersionTakenError",
     "decide",
     "soft_vote",
 ]

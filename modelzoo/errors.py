@@ -39,3 +39,15 @@ class ProviderUnavailableError(ModelError):
     """The device that was asked for cannot run the model on this machine."""
 
     reason: ClassVar[str] = "provider_unavailable"
+
+
+class RegistryUnavailableError(ModelError):
+    """The place that holds the models cannot be read or written now."""
+
+    reason: ClassVar[str] = "registry_unavailable"
+
+
+class VersionTakenError(ModelError):
+    """A version of that number is there already, and it is another model."""
+
+    reason: ClassVar[str] = "version_taken"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -97,6 +98,60 @@ class TrainingData(_Part):
     n_windows: int = Field(ge=1)
 
 
+class LabelReference(_Part):
+    """Which labels the model gave to tracks that it had not heard.
+
+    Attributes
+    ----------
+    shares : dict
+        Share of the tracks by label.
+    abstained : float
+        Share of the tracks that got none. All shares together are 1.
+    n_tracks : int
+        Number of tracks.
+    """
+
+    shares: dict[str, Probability]
+    abstained: Probability
+    n_tracks: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        _check_whole("label_reference", (*self.shares.values(), self.abstained))
+        return self
+
+
+class ConfidenceReference(_Part):
+    """How sure the model was of tracks that it had not heard.
+
+    Attributes
+    ----------
+    edges : tuple of float
+        Between the bins, rising; an edge belongs to the bin below it.
+    shares : tuple of float
+        Share of the tracks in each bin: one more than there are edges, summing to 1.
+    n_tracks : int
+        Number of tracks.
+    """
+
+    edges: tuple[Probability, ...] = Field(min_length=1)
+    shares: tuple[Probability, ...]
+    n_tracks: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if len(self.shares) != len(self.edges) + 1 or list(self.edges) != sorted(self.edges):
+            raise ValueError("confidence_reference must hold rising edges and one share more")
+        _check_whole("confidence_reference", self.shares)
+        return self
+
+
+def _check_whole(name: str, shares: Iterable[float]) -> None:
+    # A thousandth: the shares are rounded for people who read the file.
+    if abs(sum(shares) - 1.0) > 1e-3:
+        raise ValueError(f"the shares of {name} must sum to 1")
+
+
 class Manifest(_Part):
     """Everything about a model but its weights.
 
@@ -128,6 +183,14 @@ class Manifest(_Part):
         What the model was fitted on.
     drift_reference : dict
         Ten quantiles (0.05, 0.15 ... 0.95) of each feature over the training windows, in the feature's unit.
+    drift_shares : dict
+        Share of the training windows in each of the eleven bins between a feature's quantiles: not always a
+        tenth each, as a tempo has few values. Empty in manifests written before there were any; drift of
+        features is not measured then.
+    label_reference : LabelReference or None
+        Labels of tracks by artists whom the model had not heard, to measure drift against.
+    confidence_reference : ConfidenceReference or None
+        Confidence of the same tracks.
     """
 
     name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -144,6 +207,9 @@ class Manifest(_Part):
     metrics: dict[str, dict[str, Measurement]]
     training_data: TrainingData
     drift_reference: dict[str, tuple[float, ...]]
+    drift_shares: dict[str, tuple[Probability, ...]] = Field(default_factory=dict)
+    label_reference: LabelReference | None = None
+    confidence_reference: ConfidenceReference | None = None
 
     @property
     def width(self) -> int:
@@ -163,6 +229,14 @@ class Manifest(_Part):
         for name, edges in self.drift_reference.items():
             if len(edges) != 10 or list(edges) != sorted(edges):
                 raise ValueError(f"drift_reference must hold ten rising edges, feature={name}")
+        if self.drift_shares and set(self.drift_shares) != set(self.feature_names):
+            raise ValueError("drift_shares must hold exactly the feature_names, or nothing")
+        for name, shares in self.drift_shares.items():
+            if len(shares) != 11:
+                raise ValueError(f"drift_shares must hold eleven shares, feature={name}")
+            _check_whole(f"drift_shares, feature={name}", shares)
+        if self.label_reference is not None and set(self.label_reference.shares) != set(self.genres):
+            raise ValueError("label_reference must hold exactly the genres")
         return self
 
     def bucket_for(self, n_windows: int) -> TemperatureBucket:

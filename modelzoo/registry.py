@@ -67,8 +67,8 @@ class Registry:
         folders: dict[tuple[str, str], Path] = {}
         for root in reversed(self._roots):
             folders.update(_artifact_folders(root))
-        ordered = sorted(folders, key=lambda key: (key[0], _semantic(key[1])))
-        return [_read_manifest(folders[key]) for key in ordered]
+        ordered = sorted(folders, key=lambda key: (key[0], version_key(key[1])))
+        return [_manifest_at(folders[key]) for key in ordered]
 
     def load(self, name: str, *, version: str = "latest", spec: FeatureSpec = GTZAN57) -> Artifact:
         """Read a model and verify it.
@@ -92,22 +92,21 @@ class Registry:
             The model was fitted to other features than `spec`'s.
         """
         folder = self._find(name, version)
-        manifest = _read_manifest(folder)
-        model_path = folder / MODEL_FILE
-        try:
-            model = model_path.read_bytes()
-        except OSError as exc:
-            raise ArtifactCorruptError(
-                f"the model file cannot be read, path={model_path}: copy the artifact again"
-            ) from exc
-        digest = hashlib.sha256(model).hexdigest()
-        if digest != manifest.sha256:
-            raise ArtifactCorruptError(
-                f"the model file is not the one its manifest describes, path={model_path} sha256={digest} "
-                f"expected={manifest.sha256}: copy the artifact again"
-            )
-        _check_features(manifest, spec)
-        return Artifact(manifest=manifest, model_path=model_path, model=model)
+        artifact = read_artifact(folder, spec=spec)
+        check_place(artifact.manifest, folder=folder)
+        return artifact
+
+    def latest(self, name: str) -> str:
+        """Say which version of a model is the latest.
+
+        Raises
+        ------
+        ModelNotFoundError
+            There is no such name.
+        ArtifactCorruptError
+            The pointer file holds no version, or one that is not there.
+        """
+        return self._find(name, "latest").name
 
     def _find(self, name: str, version: str) -> Path:
         # Matched before any path is built, so that no name can climb out of a root.
@@ -151,7 +150,7 @@ def latest_version(folder: Path) -> str | None:
         pointed = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         versions = [key[1] for key in _artifact_folders(folder.parent) if key[0] == folder.name]
-        return max(versions, key=_semantic, default=None)
+        return max(versions, key=version_key, default=None)
     except (OSError, UnicodeDecodeError) as exc:
         raise ArtifactCorruptError(f"the pointer file cannot be read, path={pointer}") from exc
     if re.fullmatch(VERSION_PATTERN, pointed) is None or not (folder / pointed).is_dir():
@@ -191,7 +190,8 @@ def point_latest(folder: Path, version: str) -> None:
         raise
 
 
-def _semantic(version: str) -> tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
+    """Give what versions are ordered by."""
     return tuple(int(number) for number in version.split("."))
 
 
@@ -205,25 +205,88 @@ def _artifact_folders(root: Path) -> dict[tuple[str, str], Path]:
     }
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def read_artifact(folder: Path, *, spec: FeatureSpec = GTZAN57) -> Artifact:
+    """Read the model that lies in a folder, wherever that is, and verify it.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `model.onnx` and `manifest.json`.
+    spec : FeatureSpec, optional
+        The features that will be computed for the model.
+
+    Raises
+    ------
+    ArtifactCorruptError
+        A file is missing or unreadable, or `model.onnx` has another SHA-256 than the manifest says.
+    FingerprintMismatchError
+        The model was fitted to other features than `spec`'s.
+    """
+    manifest = read_manifest(folder)
+    model_path = folder / MODEL_FILE
+    try:
+        model = model_path.read_bytes()
+    except OSError as exc:
+        raise ArtifactCorruptError(
+            f"the model file cannot be read, path={model_path}: copy the artifact again"
+        ) from exc
+    digest = hashlib.sha256(model).hexdigest()
+    if digest != manifest.sha256:
+        raise ArtifactCorruptError(
+            f"the model file is not the one its manifest describes, path={model_path} sha256={digest} "
+            f"expected={manifest.sha256}: copy the artifact again"
+        )
+    _check_features(manifest, spec)
+    return Artifact(manifest=manifest, model_path=model_path, model=model)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest that lies in a folder.
+
+    Raises
+    ------
+    ArtifactCorruptError
+        It is missing, unreadable or not valid.
+    """
     path = folder / MANIFEST_FILE
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        return parse_manifest(path.read_bytes(), path=str(path))
     except OSError as exc:
         raise ArtifactCorruptError(
             f"the manifest cannot be read, path={path}: copy the artifact again"
         ) from exc
+
+
+def parse_manifest(body: bytes, *, path: str) -> Manifest:
+    """Read a manifest's bytes; `path` says in the message of an `ArtifactCorruptError` where they lay."""
+    try:
+        return Manifest.model_validate_json(body)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise ArtifactCorruptError(
             f"the manifest is not valid, path={path} at={where}: {first['msg']}"
         ) from exc
+
+
+def check_place(manifest: Manifest, *, folder: Path) -> None:
+    """Refuse a manifest that lies in the folder of another model.
+
+    Raises
+    ------
+    ArtifactCorruptError
+        Its name or version is not its folders'.
+    """
     if (manifest.name, manifest.version) != (folder.parent.name, folder.name):
         raise ArtifactCorruptError(
-            f"the manifest describes another model, path={path} name={manifest.name} "
+            f"the manifest describes another model, path={folder / MANIFEST_FILE} name={manifest.name} "
             f"version={manifest.version}: put it into the folders that it names"
         )
+
+
+def _manifest_at(folder: Path) -> Manifest:
+    manifest = read_manifest(folder)
+    check_place(manifest, folder=folder)
     return manifest
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from featurizer import Featurizer
 from featurizer.spec import FeatureSpec
 from modelzoo.manifest import Manifest, Measurement, TemperatureBucket, TrainingData
@@ -16,6 +14,12 @@ from modelzoo.registry import DEFAULT_MODEL
 from training.calibrate import choose_threshold, fit_temperatures, outcome
 from training.card import Report, write_card
 from training.datasets import LICENCE, DefaultData, read_default_data
+from training.drift_reference import (
+    confidence_reference,
+    drift_shares,
+    feature_quantiles,
+    label_reference,
+)
 from training.evaluate import (
     TrackScores,
     brier_score,
@@ -38,8 +42,6 @@ from training.protocols import (
     measure_drawn_sides,
 )
 from training.stages import Stages
-
-DRIFT_QUANTILES = np.linspace(0.05, 0.95, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,8 @@ def train_default(plan: DefaultPlan, *, spec: FeatureSpec, stages: Stages) -> Pa
     folds = bench.trainer("folds of artists", n_fits=plan.n_folds)
     held_out = cross_score(data, trainer=folds, n_folds=plan.n_folds, seed=plan.seeds[0])
     buckets = fit_temperatures(held_out)
-    abstain = choose_threshold(outcome(held_out, buckets), target_error=plan.target_error)
+    held_out_outcome = outcome(held_out, buckets)
+    abstain = choose_threshold(held_out_outcome, target_error=plan.target_error)
     # From here on the test tracks are looked at, and nothing is chosen any more.
     trainer = bench.trainer("fault-filtered, artist-disjoint", n_fits=len(plan.seeds))
     models = [trainer.fit(data.training, seed=seed) for seed in plan.seeds]
@@ -132,6 +135,7 @@ def train_default(plan: DefaultPlan, *, spec: FeatureSpec, stages: Stages) -> Pa
     metrics |= {f"audio_{name}": accuracies([tested]) for name, tested in heard.items()}
     metrics |= {"calibration": _calibration_metrics(scores[0], buckets)}
     model = onnx_bytes(models[0])
+    drift_reference = feature_quantiles(data.training, spec=spec)
     manifest = Manifest(
         name=plan.name,
         version=plan.version,
@@ -146,7 +150,10 @@ def train_default(plan: DefaultPlan, *, spec: FeatureSpec, stages: Stages) -> Pa
         abstain=abstain,
         metrics={protocol: dict(figures) for protocol, figures in metrics.items()},
         training_data=_describe(data),
-        drift_reference=_drift_reference(data.training, spec=spec),
+        drift_reference=drift_reference,
+        drift_shares=drift_shares(data.training, spec=spec, quantiles=drift_reference),
+        label_reference=label_reference(held_out_outcome, genres=data.genres, abstain=abstain),
+        confidence_reference=confidence_reference(held_out_outcome),
     )
     report = Report(
         manifest=manifest,
@@ -206,12 +213,3 @@ def _describe(data: DefaultData) -> TrainingData:
     return TrainingData(
         id=data.id, licence=LICENCE, n_tracks=len(training.track_names), n_windows=len(training)
     )
-
-
-def _drift_reference(table: FeatureTable, *, spec: FeatureSpec) -> dict[str, tuple[float, ...]]:
-    edges = np.quantile(table.features.astype(np.float64), DRIFT_QUANTILES, axis=0)
-    # Six digits, as float32 holds them: more would be noise in a file that people read.
-    return {
-        name: tuple(float(f"{edge:.6g}") for edge in column)
-        for name, column in zip(spec.feature_names, edges.T, strict=True)
-    }
