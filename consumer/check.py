@@ -102,10 +102,9 @@ def check_sources(settings: Settings) -> Check:
 
 def check_model(settings: Settings) -> Check:
     """Load the model and verify its SHA-256 and feature fingerprint."""
-    from modelzoo.registry import Registry  # noqa: PLC0415 - see check_pipeline
+    from consumer.rollout.sources import load_model  # noqa: PLC0415 - see check_pipeline
 
-    wanted = settings.model
-    manifest = Registry(wanted.registry).load(wanted.name, version=wanted.version).manifest
+    manifest = load_model(settings).manifest
     return Check(
         "model",
         ok=True,

@@ -16,9 +16,9 @@ from consumer.config import Settings
 from consumer.errors import ConsumerError, exit_status, reason
 from consumer.health import HealthServer, Probes, Report
 from consumer.metrics import Metrics
+from consumer.rollout.sources import load_model
 from featurizer.errors import FeaturizerError
 from modelzoo.errors import ModelError
-from modelzoo.registry import Registry
 
 if TYPE_CHECKING:
     from consumer.loop.kafka_loop import KafkaLoop
@@ -43,7 +43,7 @@ def open_pipeline(settings: Settings, *, metrics: Metrics | None = None) -> Iter
     DeviceUnavailableError, ProviderUnavailableError
         The device that the settings ask for is not there.
     """
-    artifact = Registry(settings.model.registry).load(settings.model.name, version=settings.model.version)
+    artifact = load_model(settings)
     # Imported here: a model that is missing is told at once, before what is heavy has loaded.
     from consumer.pipeline.pipeline import Pipeline  # noqa: PLC0415
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from consumer.bench.failures import needing_baselines
-from consumer.model_settings import ModelSettings
 from modelzoo.aggregate import Verdict, decide
-from modelzoo.registry import Registry
+from modelzoo.registry import Artifact
 from modelzoo.scorer import OnnxScorer
 
 
@@ -19,7 +18,7 @@ class LibrosaPipeline:
 
     Parameters
     ----------
-    model : ModelSettings
+    artifact : Artifact
         The same model as the worker's.
 
     Raises
@@ -27,16 +26,15 @@ class LibrosaPipeline:
     MissingExtraError
         Librosa is not installed.
     ModelError
-        The model is missing or cannot be run.
+        The model cannot be run.
     """
 
-    def __init__(self, model: ModelSettings) -> None:
+    def __init__(self, artifact: Artifact) -> None:
         with needing_baselines():
             from featurizer.reference import load_windows, reference_features  # noqa: PLC0415
 
         self._load_windows = load_windows
         self._featurize = reference_features
-        artifact = Registry(model.registry).load(model.name, version=model.version)
         self._scorer = OnnxScorer(artifact, device="cpu")
 
     def label(self, path: Path) -> Verdict:
