@@ -17,6 +17,7 @@ the upload's that happens to share a name is kept and the last of a name is alwa
 `not-before`        retries only: RFC 3339 in UTC, when the coming delivery is due
 `attempts`          dead letters only: deliveries made
 `failed-at`         dead letters only: RFC 3339 in UTC
+`replay-id`         dead letters of a replay only: which
 `truncated`         dead letters only, where the topic could not take it whole: bytes of the original value
 ==================  =============================================================================
 """
@@ -74,6 +75,8 @@ class Provenance:
         Seconds since the epoch.
     carried : Headers
         The upload's own headers.
+    replay_id : str or None
+        The replay that read it.
     """
 
     origin: Origin
@@ -81,6 +84,7 @@ class Provenance:
     not_before: float
     first_failed_at: float | None
     carried: Headers
+    replay_id: str | None = None
 
     def carrying(self, more: Headers) -> Provenance:
         """Give the same with more headers to carry."""
@@ -127,11 +131,13 @@ def retry_headers(provenance: Provenance, error: BaseException, *, now: float, n
 
 def dead_letter_headers(provenance: Provenance, error: BaseException, *, now: float) -> Headers:
     """Give the headers of a dead letter; `now` in seconds since the epoch."""
+    replay_id = provenance.replay_id
     return (
         *provenance.carried,
         *_failure_headers(provenance, error, now=now),
         ("attempts", _number(provenance.attempt)),
         ("failed-at", _moment(now)),
+        *(() if replay_id is None else (("replay-id", replay_id.encode()),)),
     )
 
 

@@ -189,6 +189,10 @@ class Chosen:
     def __len__(self) -> int:
         return len(self._places)
 
+    def count(self, start: int, stop: int) -> int:
+        """Count those from `start` on, without `stop`."""
+        return int(self._places.searchsorted(stop) - self._places.searchsorted(start))
+
     def __contains__(self, place: int) -> bool:
         index = int(self._places.searchsorted(place))
         return index < len(self._places) and int(self._places[index]) == place

@@ -38,6 +38,9 @@ class DeadLetterHeaders(_FailureHeaders):
         Decimal | None,
         Field(description="Bytes of the original value, where the topic could not take it whole."),
     ] = None
+    replay_id: Annotated[
+        str | None, Field(description="The replay that read it, where it was not a worker of the live group.")
+    ] = None
 
 
 class RetryHeaders(_FailureHeaders):
