@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import io
 import logging
+import os
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from modelzoo.errors import ArtifactCorruptError, ProviderUnavailableError
 from modelzoo.manifest import Manifest
 from modelzoo.registry import Artifact
 
+# Its official builds report to their maker unless this is set before they are loaded (Privacy.md of 1.31).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 try:
     import onnxruntime
 except ModuleNotFoundError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,14 @@ def test_a_graph_of_other_widths_than_its_manifest_is_corrupt(model: bytes) -> N
     artifact = Artifact(make_manifest(model=model), Path("model.onnx"), model)
     with pytest.raises(ArtifactCorruptError, match="does not fit"):
         OnnxScorer(artifact, device="cpu")
+
+
+def test_scoring_leaves_nothing_behind_for_onnxruntimes_maker(tmp_path: Path) -> None:
+    program = (
+        "from modelzoo.registry import DEFAULT_MODEL, Registry\n"
+        "from modelzoo.scorer import OnnxScorer\n"
+        "OnnxScorer(Registry().load(DEFAULT_MODEL), device='cpu').warm_up()\n"
+    )
+    home = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program], env=home, check=True)
+    assert not list(tmp_path.rglob("*onnxruntime*"))
