@@ -175,6 +175,7 @@ def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> S
         uploads={f"{name}.uploads": "track_uploaded"},
         labels=f"{name}.labels",
         dead_letters=f"{name}.dlq",
+        features=f"{name}.features",
         retries=(RetryTopic(topic=f"{name}.retry", delay_seconds=1.0),),
     )
     return settings.model_copy(

@@ -41,6 +41,7 @@ def make_topics(broker: Broker, *, partitions: int, retry_seconds: Sequence[floa
         uploads={f"{name}.uploads": "track_uploaded"},
         labels=f"{name}.labels",
         dead_letters=f"{name}.dlq",
+        features=f"{name}.features",
         retries=tuple(RetryTopic(topic=f"{name}.retry.{s}s", delay_seconds=s) for s in retry_seconds),
     )
     admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers), timeout_seconds=SECONDS)
