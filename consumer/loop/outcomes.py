@@ -167,7 +167,7 @@ class Settler:
                 self._topics.labels,
                 key=label.track_id.encode(),
                 value=candidate.encode(),
-                headers=case.provenance.carried,
+                headers=case.provenance.for_results,
             )
             if output.size_bytes <= self._topics.max_message_bytes:
                 return self._labelled(case, output, candidate)
@@ -185,7 +185,7 @@ class Settler:
             self._topics.features,
             key=features.track_id.encode(),
             value=value,
-            headers=outcome.case.provenance.carried,
+            headers=outcome.case.provenance.for_results,
         )
         if record.size_bytes > self._topics.max_feature_bytes:
             return replace(outcome, left_out="too_large")

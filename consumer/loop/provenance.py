@@ -46,6 +46,20 @@ _OURS: Final = frozenset(
         "not-before",
     )
 )
+_CLOUD_EVENT_HEADERS: Final = frozenset(
+    f"ce_{attribute}"
+    for attribute in (
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "datacontenttype",
+        "dataschema",
+    )
+)
+"""CloudEvents' context attributes in binary mode; its extensions are carried on."""
 _MAX_MESSAGE_LENGTH: Final = 1_024  # characters: a decoder's whole standard error does not belong in a header
 
 
@@ -85,6 +99,14 @@ class Provenance:
     first_failed_at: float | None
     carried: Headers
     replay_id: str | None = None
+
+    @property
+    def for_results(self) -> Headers:
+        """What a result carries of the upload's headers: all but those that would pass for its own.
+
+        With a CloudEvent's id and type, or its content type, a label would be that CloudEvent.
+        """
+        return tuple(header for header in self.carried if not _describes_the_upload(*header))
 
     def carrying(self, more: Headers) -> Provenance:
         """Give the same with more headers to carry."""
@@ -139,6 +161,12 @@ def dead_letter_headers(provenance: Provenance, error: BaseException, *, now: fl
         ("failed-at", _moment(now)),
         *(() if replay_id is None else (("replay-id", replay_id.encode()),)),
     )
+
+
+def _describes_the_upload(name: str, value: bytes) -> bool:
+    if name.lower() == "content-type":
+        return (value or b"").strip().lower().startswith(b"application/cloudevents")
+    return name.lower() in _CLOUD_EVENT_HEADERS
 
 
 def _failure_headers(provenance: Provenance, error: BaseException, *, now: float) -> Headers:

@@ -32,7 +32,7 @@ OTHER_EVENT: Final = "other_event"
 _TEST: Final = "TestEvent"
 _CREATED: Final = "ObjectCreated"
 _REMOVALS: Final = frozenset(("ObjectRemoved", "LifecycleExpiration"))
-_NO_VERSION: Final = frozenset((None, "", "null"))  # "null" is a bucket's that keeps no versions
+_NO_VERSION: Final = "null"  # of an object in a bucket that keeps no versions
 
 ObjectKeys = Literal["auto", "encoded", "literal"]
 
@@ -137,12 +137,16 @@ def _upload(
 
 
 def _event_id(event: dict[str, Any], bucket: str, item: dict[str, Any]) -> str:
-    version = item.get("versionId")
-    if version in _NO_VERSION:
-        version = str(item.get("eTag") or "").strip('"')
-    sequencer = item.get("sequencer") or event.get("eventTime") or ""
-    identity = "\0".join(str(part) for part in (bucket, item["key"], version, sequencer))
+    version = _text(item.get("versionId"))
+    if version in {"", _NO_VERSION}:
+        version = _text(item.get("eTag")).strip('"')
+    sequencer = _text(item.get("sequencer")) or _text(event.get("eventTime"))
+    identity = "\0".join((bucket, item["key"], version, sequencer))
     return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _invalid(why: str) -> InvalidEventError:

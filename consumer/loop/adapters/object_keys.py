@@ -48,7 +48,7 @@ def spelling_of(message: dict[str, Any], objects: list[tuple[str, dict[str, Any]
     """
     if any(decode_key(item["key"]) is None for _, item in objects):
         return "literal"
-    if any(str(item.get("eTag", "")).startswith('"') for _, item in objects):
+    if any(str(item.get("eTag")).startswith('"') for _, item in objects):
         return "literal"  # Versity: AWS and MinIO write it bare
     if len(objects) == 1:  # MinIO says at the top, not encoded, what its only record is about
         bucket, item = objects[0]
