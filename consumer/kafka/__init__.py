@@ -1,6 +1,7 @@
 """Everything that speaks to Kafka through confluent_kafka, which nothing else imports."""
 
 from consumer.kafka.admin import Cluster, KafkaAdmin
+from consumer.kafka.batch_member import BatchMember, RecordBatch
 from consumer.kafka.group_consumer import KafkaConsumer
 from consumer.kafka.group_offsets import CommittedOffset, GroupOffsets, GroupOffsetsPort
 from consumer.kafka.mock_cluster import MockCluster
@@ -11,6 +12,7 @@ from consumer.kafka.reader import Start, TopicReader
 from consumer.kafka.worker_producer import KafkaProducer
 
 __all__ = [
+    "BatchMember",
     "Cluster",
     "CommittedOffset",
     "GroupOffsets",
@@ -22,6 +24,7 @@ __all__ = [
     "OffsetRange",
     "Publisher",
     "RangeReader",
+    "RecordBatch",
     "Start",
     "TopicReader",
     "find_ranges",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,22 @@ _UNTOLD: Final = Provenance(
 """Of a label: made out only where the broker refuses it. Labels are millions, and refusals hardly happen."""
 
 Found = tuple[InputRecord, TrackFeatures]
+
+
+class LabelledBatch(NamedTuple):
+    """What became of a batch of records.
+
+    Attributes
+    ----------
+    outcomes : list of Outcome
+        Labels and dead letters.
+    counts : Counter of str
+        Records by what became of them: `labelled`, `abstained`, `dead_lettered`, `tombstone`,
+        `other_features`.
+    """
+
+    outcomes: list[Outcome]
+    counts: Counter[str]
 
 
 def score_tracks(tracks: Sequence[TrackFeatures], scorer: ScorerPort) -> tuple[NDArray[np.float32], Verdicts]:
@@ -80,18 +96,11 @@ class FeatureLabeller:
         Names the replay.
     clock : Clock
         Time.
-
-    Attributes
-    ----------
-    counts : Counter of str
-        Records so far by what became of them: `labelled`, `abstained`, `dead_lettered`, `tombstone`,
-        `other_features`.
     """
 
     def __init__(
         self, scorer: ScorerPort, *, settings: Settings, spec: FeatureSpec, replay_id: str, clock: Clock
     ) -> None:
-        self.counts: Counter[str] = Counter()
         self._scorer = scorer
         self._topics = settings.topics
         self._timeline = settings.model.timeline
@@ -101,8 +110,8 @@ class FeatureLabeller:
         self._replay_header = ("replay-id", replay_id.encode())
         self._clock = clock
 
-    def label(self, records: Sequence[InputRecord]) -> list[Outcome]:
-        """Give an outcome a record, in order; a record whose track is gone, or not ours to label, has none.
+    def label(self, records: Sequence[InputRecord]) -> LabelledBatch:
+        """Label what holds the model's features; a record whose track is gone, or of others, has no outcome.
 
         Raises
         ------
@@ -111,22 +120,24 @@ class FeatureLabeller:
         """
         started_at, started = self._now(), self._clock.monotonic()
         outcomes: list[Outcome] = []
+        counts: Counter[str] = Counter()
         found: list[Found] = []
         for record in records:
             try:
                 if record.value is None:
-                    self.counts["tombstone"] += 1
+                    counts["tombstone"] += 1
                 else:
                     found.append((record, self._decoder.decode(record.value)))
             except OtherFeaturesError as exc:
-                self.counts[exc.reason] += 1
+                counts[exc.reason] += 1
             except EventError as exc:
                 outcomes.append(self._dead_letter(record, exc))
         if found:
             probabilities, verdicts = score_tracks([track for _, track in found], self._scorer)
             spell = Spell(started_at, self._now(), self._clock.monotonic() - started)
             outcomes += self._write(found, probabilities, verdicts, spell)
-        return outcomes
+        counts.update(outcome.ending.value for outcome in outcomes)
+        return LabelledBatch(outcomes, counts)
 
     def shrink(self, outcome: Outcome) -> Outcome:
         """Give a smaller outcome in the place of one that the broker refused as too large."""
@@ -156,13 +167,11 @@ class FeatureLabeller:
                 headers=record.headers,
             )
             if output.size_bytes <= self._topics.max_message_bytes:
-                self.counts[ending.value] += 1
                 why = LOW_CONFIDENCE if said.abstains else ""
                 return Outcome(ending, why, Case(record, _UNTOLD, None), output, settled_at=0.0)
         return self._dead_letter(record, ResultTooLargeError("the label is too large without its timeline"))
 
     def _dead_letter(self, record: InputRecord, error: Exception) -> Outcome:
-        self.counts["dead_lettered"] += 1
         return self._settler.settle(self._case_of(record), error)
 
     def _case_of(self, record: InputRecord) -> Case:

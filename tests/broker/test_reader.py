@@ -90,7 +90,11 @@ def test_publishing_to_a_missing_topic_is_reported_to_the_callback(kafka: Kafka)
 def test_topics_are_created_as_defined_and_the_broker_agrees(broker: Broker, kafka: Kafka) -> None:
     name = unique("t")
     topics = Topics(
-        uploads={f"{name}.in": "track_uploaded"}, labels=f"{name}.out", dead_letters=f"{name}.dlq", retries=()
+        uploads={f"{name}.in": "track_uploaded"},
+        labels=f"{name}.out",
+        dead_letters=f"{name}.dlq",
+        features=f"{name}.features",
+        retries=(),
     )
     admin = KafkaAdmin(kafka(), timeout_seconds=SECONDS)
     wanted = definitions(topics, partitions=2)
@@ -98,7 +102,8 @@ def test_topics_are_created_as_defined_and_the_broker_agrees(broker: Broker, kaf
     wait_until(
         lambda: {report.state for report in inspect(admin, wanted)} == {TopicState.EXISTS}, what="the topics"
     )
-    differing = definitions(topics.model_copy(update={"max_message_bytes": 2_000_000}), partitions=2)
+    larger = {"max_message_bytes": 2_000_000, "max_feature_bytes": 5_000_000}
+    differing = definitions(topics.model_copy(update=larger), partitions=2)
     assert {report.state for report in create(admin, differing)} == {TopicState.DIFFERS}
     admin.delete(topics.labels)
     wait_until(lambda: topics.labels not in admin.describe([topics.labels]), what="the topic's end")
