@@ -15,6 +15,7 @@ from consumer.cli.features import features
 from consumer.cli.kernels import kernels
 from consumer.cli.label import label
 from consumer.cli.probe import probe
+from consumer.cli.relabel import relabel
 from consumer.cli.schemas import schemas
 from consumer.cli.submit import submit
 from consumer.cli.topics import topics
@@ -50,6 +51,7 @@ app.command(rich_help_panel="The service")(worker)
 app.command(rich_help_panel="The service")(submit)
 app.command(rich_help_panel="The service")(watch)
 app.command(rich_help_panel="Operation")(check)
+app.command(rich_help_panel="Operation")(relabel)
 app.command(rich_help_panel="Operation")(probe)
 app.add_typer(topics, name="topics", rich_help_panel="Operation")
 app.add_typer(kernels, name="kernels", rich_help_panel="Operation")

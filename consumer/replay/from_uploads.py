@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.config import Settings
-from consumer.errors import SettingsError
 from consumer.jobs import Engine
 from consumer.loop.adapters import Reader
 from consumer.metrics import Metrics
@@ -26,8 +25,16 @@ if TYPE_CHECKING:
 _UNIQUE_BYTES: Final = 6
 
 
+class WarmingEngine(Engine, Protocol):
+    """An engine that takes a while to warm up: the pipeline."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has."""
+
+
 @contextmanager
-def open_engine(settings: Settings, *, artifact: Artifact, metrics: Metrics) -> Iterator[Engine]:
+def open_engine(settings: Settings, *, artifact: Artifact, metrics: Metrics) -> Iterator[WarmingEngine]:
     """Start the engine that labels tracks by this model and no other; it ends with the body.
 
     Raises
@@ -45,23 +52,6 @@ def open_engine(settings: Settings, *, artifact: Artifact, metrics: Metrics) -> 
         yield pipeline
     finally:
         pipeline.close()
-
-
-def check_model(plan: Plan, artifact: Artifact) -> None:
-    """Say so where the registry holds another model under the plan's name.
-
-    Raises
-    ------
-    SettingsError
-        It does.
-    """
-    found = artifact.manifest.sha256
-    if found != plan.terms.sha256:
-        raise SettingsError(
-            f"replay {plan.replay_id!r} was planned with another model under the same name: "
-            f"{plan.terms.model}@{plan.terms.version} sha256={found[:12]} planned={plan.terms.sha256[:12]}: "
-            "put the planned one into the registry, or begin another replay"
-        )
 
 
 def transactional_id_of(plan: Plan) -> str:

@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from queue import Queue
 from typing import Self
 
+from consumer.events import ModelStamp
 from consumer.jobs import Completion, Ticket, TopicPartition, TrackJob
 from tests.consumer.engines import label_for
 
 
 class LightEngine:
-    """Ends each job after a random share of `seconds`; stands in for the pipeline."""
+    """Ends each job after a random share of `seconds`; stands in for the pipeline of the model `stamp`."""
 
     ready = True
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, stamp: ModelStamp | None = None) -> None:
+        self._stamped = {} if stamp is None else {"model": stamp}
         self.completions: Queue[Completion] = Queue()
         self._seconds = seconds
         self._rng = random.Random(0)
@@ -66,4 +68,5 @@ class LightEngine:
                     self._changed.wait(self._due[0][0] - now if self._due else None)
                     continue
                 _, _, job = heapq.heappop(self._due)
-            self.completions.put(Completion(job.ticket, label_for(job.event)))
+            label = label_for(job.event).model_copy(update=self._stamped)
+            self.completions.put(Completion(job.ticket, label))

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,8 +79,9 @@ class Workers:
         faults: Mapping[str, Any] | None = None,
         sections: Mapping[str, Mapping[str, Any]] | None = None,
         kafka: Mapping[str, Any] | None = None,
+        command: Sequence[str] = ("worker", "--port", "0"),
     ) -> WorkerProcess:
-        """Start one; give its `slot` where several live at once."""
+        """Start one, or another command; give its `slot` where several workers live at once."""
         tree: dict[str, Any] = {
             "kafka": self.kafka.model_dump(mode="json") | {"slot": slot} | dict(kafka or {}),
             "topics": self.topics.model_dump(mode="json"),
@@ -91,7 +92,7 @@ class Workers:
             tree[name] = {**tree.get(name, {}), **section}
         environment = {f"GENRESTREAM_{name.upper()}": json.dumps(section) for name, section in tree.items()}
         log = self.folder / f"worker-{len(self.started)}.log"
-        arguments = ["worker", "--port", "0", "--file-root", str(self.folder)]
+        arguments = [*command, "--file-root", str(self.folder)]
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [
