@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -111,6 +111,7 @@ class Worker:
         with (
             HealthServer(self._settings.serve, probes=probes) as server,
             open_pipeline(self._settings, metrics=self.metrics) as pipeline,
+            self._roll_out(pipeline),
         ):
             self._port = server.port
             self._pipeline = pipeline
@@ -157,6 +158,12 @@ class Worker:
         if snapshot.stopping:
             return Report(ok=False, why="draining before the end", details=figures)
         return Report(ok=True, why="serving", details=figures)
+
+    def _roll_out(self, pipeline: Pipeline) -> AbstractContextManager[None]:
+        """Load whom the settings try beside the live model, while the children warm up."""
+        from consumer.rollout.service import open_rollout  # noqa: PLC0415 - loads numpy
+
+        return open_rollout(self._settings, pipeline=pipeline, metrics=self.metrics)
 
     def _await_pipeline(self, pipeline: Pipeline) -> None:
         """Join the group only when tracks can be labelled: until then other members serve the partitions."""

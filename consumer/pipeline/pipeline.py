@@ -23,6 +23,7 @@ from consumer.pipeline.stages import Parts, start_stages
 from consumer.pipeline.under_way import TrackUnderWay
 from consumer.pipeline.waiting import WaitingTracks
 from featurizer.spec import GTZAN57
+from modelzoo.manifest import Manifest
 from modelzoo.registry import Artifact
 
 _TURN_SECONDS: Final = 0.25
@@ -126,6 +127,11 @@ class Pipeline:
     def waiting(self) -> int:
         """Jobs that no child has begun."""
         return len(self._waiting)
+
+    @property
+    def live(self) -> Manifest:
+        """Describes the live model."""
+        return self._casting.live
 
     def describe(self) -> dict[str, str]:
         """Say in words which model speaks, where the work is done and by how many children."""

@@ -1,8 +1,9 @@
-"""Runs a command of `genrestream` with faults: `python -m tests.broker.worker_main FAULTS_JSON worker ...`.
+"""Runs `genrestream worker` with faults: `python -m tests.broker.worker_main FAULTS_JSON worker ...`.
 
 Faults: `light` (seconds) replaces the pipeline by an engine without audio; `decoding` true makes the decoder
-crash or hang by file name; `crash` {"before": METHOD, "call": N} kills the process before the producer's N-th
-call of a method, with everything that was produced on the broker.
+crash or hang by file name; `fake_audio` true has children do what a URI says, as `ok:3` (three windows);
+`crash` {"before": METHOD, "call": N} kills the process before the producer's N-th call of a method, with
+everything that was produced on the broker.
 
 Imports are late, as in the product: children come before librdkafka, and the light engine needs no torch.
 """
@@ -20,12 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import consumer.replay.from_uploads
 import consumer.worker
 from consumer.config import Settings
-from consumer.events import ModelStamp
 from consumer.metrics import Metrics
-from modelzoo.registry import Artifact
 from tests.broker.light_engine import LightEngine
 
 
@@ -36,6 +34,8 @@ def main() -> None:
         _use_light_engine(faults["light"])
     if faults.get("decoding"):
         _use_faulty_decoding()
+    if faults.get("fake_audio"):
+        _use_fake_audio()
     if "crash" in faults:
         _crash_in_producer(**faults["crash"])
 
@@ -50,15 +50,14 @@ def _use_light_engine(seconds: float) -> None:
         with LightEngine(seconds) as engine:
             yield engine
 
-    @contextmanager
-    def open_replaying(settings: Settings, *, artifact: Artifact, metrics: Metrics) -> Iterator[LightEngine]:
-        manifest = artifact.manifest
-        stamp = ModelStamp(name=manifest.name, version=manifest.version, features=manifest.feature_set)
-        with LightEngine(seconds, stamp=stamp) as engine:
-            yield engine
+    from consumer.rollout import service
 
+    @contextmanager
+    def open_nothing(*_: Any, **__: Any) -> Iterator[None]:
+        yield  # this engine has no models
+
+    service.open_rollout = open_nothing
     consumer.worker.open_pipeline = open_light  # type: ignore[assignment]  # stands in for the pipeline
-    consumer.replay.from_uploads.open_engine = open_replaying
 
 
 def _use_faulty_decoding() -> None:
@@ -74,6 +73,16 @@ def _use_faulty_decoding() -> None:
         return FaultyDecoding(work)
 
     stages._usual_work = faulty
+
+
+def _use_fake_audio() -> None:
+    from consumer.pipeline import stages
+    from tests.consumer.decoding.faults import Faulty
+
+    def fake(settings: Settings) -> Faulty:
+        return Faulty()
+
+    stages._usual_work = fake
 
 
 def _crash_in_producer(*, before: str, call: int) -> None:

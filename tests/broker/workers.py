@@ -45,6 +45,14 @@ class WorkerProcess:
 
         wait_until(ready, what="the worker's readiness", seconds=seconds)
 
+    def metrics(self) -> dict[str, float]:
+        """Scrape it: each sample's value by its name with labels, as `name{a="b"}`."""
+        started = next(line for line in self.log_lines() if line.get("event") == "worker started")
+        with urllib.request.urlopen(started["metrics"], timeout=SECONDS) as answer:  # noqa: S310 - loopback
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in pairs}
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 

@@ -15,9 +15,9 @@ from modelzoo.manifest import Abstention, Manifest, TemperatureBucket, TrainingD
 GENRES = ("blues", "jazz", "rock")
 
 
-def linear_model(*, width: int = GTZAN57.width, n_genres: int = len(GENRES)) -> bytes:
-    """Write a one-layer softmax graph with fixed weights."""
-    weight = np.random.default_rng(7).normal(size=(n_genres, width)).astype(np.float32) * 0.1
+def linear_model(*, width: int = GTZAN57.width, n_genres: int = len(GENRES), seed: int = 7) -> bytes:
+    """Write a one-layer softmax graph; the same seed gives the same weights."""
+    weight = np.random.default_rng(seed).normal(size=(n_genres, width)).astype(np.float32) * 0.1
     graph = helper.make_graph(
         [
             helper.make_node("Gemm", ["features", "weight"], ["logits"], transB=1),
