@@ -27,7 +27,7 @@ def _found(records: list[tuple[str, Rank]], *, chunk: int) -> list[int]:
     return [int(place) for place in newest.places()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(TRACKS, st.tuples(NUMBERS | st.integers(-2, 2), st.integers(-1, 1)))),
     st.integers(1, 9),
@@ -38,7 +38,7 @@ def test_the_greatest_rank_of_each_track_is_found_in_whatever_order_it_comes(
     assert _found(records, chunk=chunk) == _oracle(records)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(TRACKS, st.binary(min_size=11, max_size=11))), st.integers(1, 9))
 def test_ranks_of_bytes_compare_byte_by_byte(records: list[tuple[str, Rank]], chunk: int) -> None:
     assert _found(records, chunk=chunk) == _oracle(records)
