@@ -52,11 +52,7 @@ def bin_shares(values: NDArray[np.floating], *, edges: NDArray[np.float64]) -> N
     ndarray, shape (n_columns, n_edges + 1), float64
         In [0, 1], each row summing to 1.
     """
-    n_columns, n_edges = edges.shape
-    places = np.zeros(values.shape, dtype=np.int64)
-    # Edge by edge: a song of hours has thousands of windows, and this holds one comparison of them at a time.
-    for index in range(n_edges):
-        places += values > edges[:, index]
-    flat = places + np.arange(n_columns) * (n_edges + 1)
-    counts = np.bincount(flat.ravel(), minlength=n_columns * (n_edges + 1))
-    return counts.reshape(n_columns, n_edges + 1) / len(values)
+    # How many lie above each edge says it all: a bin holds those above its lower edge and not its upper.
+    above = (values > edges.T[:, None, :]).mean(axis=1)
+    whole, none = np.ones((1, len(edges))), np.zeros((1, len(edges)))
+    return np.asarray(-np.diff(np.concatenate([whole, above, none]), axis=0).T)

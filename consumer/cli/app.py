@@ -14,6 +14,7 @@ from consumer.cli.demo import demo
 from consumer.cli.features import features
 from consumer.cli.kernels import kernels
 from consumer.cli.label import label
+from consumer.cli.models import models
 from consumer.cli.probe import probe
 from consumer.cli.relabel import relabel
 from consumer.cli.schemas import schemas
@@ -54,6 +55,7 @@ app.command(rich_help_panel="Operation")(check)
 app.command(rich_help_panel="Operation")(relabel)
 app.command(rich_help_panel="Operation")(probe)
 app.add_typer(topics, name="topics", rich_help_panel="Operation")
+app.add_typer(models, name="models", rich_help_panel="Operation")
 app.add_typer(kernels, name="kernels", rich_help_panel="Operation")
 app.command(rich_help_panel="Operation")(schemas)
 app.add_typer(bench, name="bench", rich_help_panel="Operation")

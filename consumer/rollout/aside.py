@@ -37,6 +37,7 @@ class Aside:
         self._windows = 0
         self._changed = threading.Condition()
         self._closed = False
+        self._failed = False
         self._thread = threading.Thread(target=self._run, name="aside", daemon=True)
         self._thread.start()
 
@@ -64,7 +65,9 @@ class Aside:
                 try:
                     onlooker(heard)
                 except Exception:  # noqa: BLE001 - no onlooker may end the thread of the others
-                    _log.exception("onlooker failed", track_id=heard.label.track_id)
+                    # The whole trace once: what fails on every track would flood the log.
+                    _log.error("onlooker failed", track_id=heard.label.track_id, exc_info=not self._failed)
+                    self._failed = True
 
     def _next(self) -> HeardTrack | None:
         with self._changed:

@@ -12,7 +12,15 @@ from consumer.model_settings import is_store
 from modelzoo.errors import ModelNotFoundError
 from modelzoo.manifest import Manifest
 from modelzoo.publish import copy_into
-from modelzoo.registry import PACKAGED, Artifact, Registry, point_latest
+from modelzoo.registry import (
+    PACKAGED,
+    POINTER_FILE,
+    Artifact,
+    Registry,
+    latest_version,
+    point_latest,
+    read_artifact,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class ModelSource(Protocol):
         """Make a version the latest, at once for every reader."""
 
     def push(self, folder: Path) -> Manifest:
-        """Add the model that lies in a folder; `latest` stays what it is, where a pointer says it."""
+        """Add the model that lies in a folder; `latest` stays what it is, but for the first of a name."""
 
 
 class FolderSource:
@@ -121,7 +129,15 @@ class FolderSource:
         ModelError
             It is no model of ours, or another one has its name and version.
         """
-        return copy_into(self._own_root(), source=folder).manifest
+        root = self._own_root()
+        manifest = read_artifact(folder).manifest
+        home = root / manifest.name
+        speaks = latest_version(home)
+        # Without a pointer the greatest number speaks: that would be the new one, unasked.
+        if speaks is not None and not (home / POINTER_FILE).is_file():
+            point_latest(home, speaks)
+        copy_into(root, source=folder)
+        return manifest
 
     def _own_root(self) -> Path:
         if self._root is None:

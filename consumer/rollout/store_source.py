@@ -162,6 +162,7 @@ class StoreSource:
             if there is not None:
                 sha256 = parse_manifest(there, path=f"{self.place}/{home}/{MANIFEST_FILE}").sha256
                 check_same(manifest.sha256, there=sha256, name=manifest.name, version=manifest.version)
+            self._keep_latest(manifest.name)
             for name in FILES:
                 if name != CARD_FILE or (folder / name).is_file():
                     self._store.write(f"{home}/{name}", (folder / name).read_bytes())
@@ -176,6 +177,12 @@ class StoreSource:
             version = self._copies.latest(name)
             _log.warning("registry is away: the last known latest is used", version=version, error=str(exc))
         return version
+
+    def _keep_latest(self, name: str) -> None:
+        """Write the pointer down where there is none: the greatest number would be the new one, unasked."""
+        versions = self._versions(name)
+        if versions and self._store.read(f"{name}/{POINTER_FILE}") is None:
+            self._store.write(f"{name}/{POINTER_FILE}", f"{max(versions, key=version_key)}\n".encode())
 
     def _remember(self, latest: Manifest) -> None:
         home = self._cache / latest.name
