@@ -8,9 +8,9 @@ import pytest
 
 from consumer.config import KafkaSettings
 from consumer.events import TrackLabelled
-from consumer.kafka import GroupOffsets, TopicReader
-from consumer.kafka import Start as From
-from tests.broker.harness import SECONDS, Broker, Topics, make_topics, uploads_of, wait_until
+from consumer.kafka import GroupOffsets
+from tests.broker.following import Follower
+from tests.broker.harness import SECONDS, Broker, Topics, make_topics, uploads_of
 from tests.broker.workers import WorkerProcess, Workers, labels, submit, wait_for_labels
 from tests.modelzoo.artifacts import write_model
 
@@ -28,22 +28,6 @@ def registry(tmp_path: Path) -> Path:
     root = tmp_path / "registry"
     write_model(root, name="linear", version=NEW)
     return root
-
-
-class Follower:
-    """Counts the labels of replays as they come, without reading the topic anew each time."""
-
-    def __init__(self, settings: KafkaSettings, topics: Topics) -> None:
-        self._reader = TopicReader(settings, [topics.labels], start=From.NOW)
-        self.replayed = 0
-
-    def at_least(self, count: int) -> bool:
-        while (record := self._reader.poll(0.01)) is not None:
-            self.replayed += b'"replay_id":"' in (record.value or b"")
-        return self.replayed >= count
-
-    def close(self) -> None:
-        self._reader.close()
 
 
 @pytest.fixture
@@ -88,9 +72,9 @@ def test_a_replay_that_is_killed_and_shared_labels_every_track_once_beside_live_
     wait_for_labels(settings, topics, 2_000, workers=workers)
 
     doomed = _relabel(workers, registry, "--rate", "400")
-    wait_until(lambda: follower.at_least(100), what="the replay's first labels", seconds=90.0)
+    follower.wait_for(100, what="the replay's first labels")
     submit(settings, topics, _events(100, start=2_000))
-    wait_until(lambda: follower.at_least(700), what="a third of the replay", seconds=90.0)
+    follower.wait_for(700, what="a third of the replay")
     doomed.kill()
     both = [_relabel(workers, registry), _relabel(workers, registry)]
     submit(settings, topics, _events(100, start=2_100))
