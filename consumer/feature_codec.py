@@ -33,7 +33,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate, pairwise
 from typing import AnyStr, Final, NamedTuple
 
 import numpy as np
@@ -252,8 +251,12 @@ def _read_texts(block: bytes) -> list[str]:
 
 
 def _cut(whole: AnyStr, lengths: Iterable[int]) -> list[AnyStr]:
-    ends = list(accumulate(lengths, initial=0))
-    return [whole[start:end] for start, end in pairwise(ends)]
+    parts = []
+    place = 0
+    for length in lengths:
+        parts.append(whole[place : place + length])
+        place += length
+    return parts
 
 
 def _read_audio(head: _Head, *, codec: str, warnings: tuple[str, ...]) -> tuple[datetime, AudioSummary]:

@@ -16,7 +16,7 @@ from consumer.bench.broker import Broker
 from consumer.bench.failures import BenchFailedError
 from consumer.bench.stage_cpu import StageCpu, read_stage_cpu
 from consumer.bench.worker_process import WorkerProcess
-from consumer.config import Settings
+from consumer.config import KafkaSettings, Settings
 from consumer.events import TrackLabelled
 from consumer.kafka import KafkaAdmin, Start
 from consumer.ports import BrokerError
@@ -151,7 +151,7 @@ def open_service(
     name = f"genrestream-bench-{uuid.uuid4().hex[:8]}"
     fitted = _fitted(settings, broker=broker, name=name, folder=folder)
     with (
-        _topics(fitted, broker=broker),
+        lent_topics(fitted, broker=broker),
         WorkerProcess(fitted, cores=cores, log=folder / f"{name}.log") as worker,
         Submitter(fitted, on_end=_raise_if_lost) as submitter,
         Watcher(fitted, start=Start.NOW, dead_letters=True) as watcher,
@@ -159,8 +159,9 @@ def open_service(
         yield Service(worker, submitter=submitter, watcher=watcher)
 
 
-def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> Settings:
-    kafka = settings.kafka.model_copy(
+def benchmark_kafka(kafka: KafkaSettings, *, broker: Broker, name: str) -> KafkaSettings:
+    """Give the settings of a group of its own at the benchmark's broker."""
+    return kafka.model_copy(
         update={
             "bootstrap_servers": broker.bootstrap_servers,
             "group": name,
@@ -171,6 +172,10 @@ def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> S
             ),
         }
     )
+
+
+def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> Settings:
+    kafka = benchmark_kafka(settings.kafka, broker=broker, name=name)
     topics = TopicSettings(
         uploads={f"{name}.uploads": "track_uploaded"},
         labels=f"{name}.labels",
@@ -192,7 +197,8 @@ def _fitted(settings: Settings, *, broker: Broker, name: str, folder: Path) -> S
 
 
 @contextmanager
-def _topics(settings: Settings, *, broker: Broker) -> Iterator[None]:
+def lent_topics(settings: Settings, *, broker: Broker) -> Iterator[None]:
+    """Create the topics that the settings name; they go with the body, or with a broker of our own."""
     admin = KafkaAdmin(settings.kafka, timeout_seconds=_ADMIN_SECONDS)
     wanted = definitions(settings.topics, partitions=_PARTITIONS)
     create(admin, wanted)

@@ -79,7 +79,7 @@ class KafkaProducer:
         def delivered(error: ck.KafkaError | None, _message: ck.Message) -> None:
             on_delivery(None if error is None else broker_error(error, doing=f"produce to {record.topic}"))
 
-        with translated(f"produce to {record.topic}"):
+        try:
             self._client.produce(
                 record.topic,
                 value=record.value,
@@ -87,6 +87,9 @@ class KafkaProducer:
                 headers=list(record.headers),
                 on_delivery=delivered,
             )
+        except (ck.KafkaException, BufferError):  # not around it: a replay produces millions
+            with translated(f"produce to {record.topic}"):
+                raise
 
     def send_offsets(
         self,

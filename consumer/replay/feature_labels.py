@@ -107,7 +107,7 @@ class FeatureLabeller:
         self._decoder = FeatureDecoder(spec)
         self._writer = LabelWriter(scorer.manifest, replay_id=replay_id)
         self._settler = Settler(settings, clock=clock.monotonic, wall_clock=clock.wall)
-        self._replay_header = ("replay-id", replay_id.encode())
+        self._replay_id = replay_id
         self._clock = clock
 
     def label(self, records: Sequence[InputRecord]) -> LabelledBatch:
@@ -175,9 +175,7 @@ class FeatureLabeller:
         return self._settler.settle(self._case_of(record), error)
 
     def _case_of(self, record: InputRecord) -> Case:
-        provenance = provenance_of_upload(record)
-        carried = (*provenance.carried, self._replay_header)
-        return Case(record, replace(provenance, carried=carried), None)
+        return Case(record, replace(provenance_of_upload(record), replay_id=self._replay_id), None)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall(), tz=UTC)

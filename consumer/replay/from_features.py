@@ -36,7 +36,23 @@ _LOOK_SECONDS: Final = 1.0
 """Between two looks at how far the others are, once nothing is left to do here."""
 _READ_SECONDS: Final = 10.0
 
-OnProgress = Callable[[Counter[str]], None]
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told how far this process is.
+
+    Attributes
+    ----------
+    on_read : callable
+        Called with the records passed since the last call while each track's newest is looked for.
+    on_progress : callable
+        Called after each commit with what became of this process's records so far, as `FeatureLabeller`
+        counts them, and how many were `superseded`.
+    """
+
+    on_read: Callable[[int], None] = lambda _: None
+    on_progress: Callable[[Counter[str]], None] = lambda _: None
+
 
 _log = structlog.get_logger(__name__)
 
@@ -80,9 +96,8 @@ class FeatureReplay:
         Most tracks a second.
     clock : Clock
         Time.
-    on_progress : callable
-        Told after each commit what became of this process's records so far, as `FeatureLabeller` counts
-        them, and how many were `superseded`.
+    listeners : Listeners
+        Told of the progress.
     should_stop : callable
         Asked between batches.
     """
@@ -95,7 +110,7 @@ class FeatureReplay:
         *,
         rate: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        on_progress: OnProgress = lambda _: None,
+        listeners: Listeners | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
@@ -107,7 +122,7 @@ class FeatureReplay:
         # No batch waits for longer than a second, in which nobody polls.
         self._batch_records = _BATCH_RECORDS if rate is None else max(1, min(_BATCH_RECORDS, int(rate)))
         self._clock = clock
-        self._on_progress = on_progress
+        self._listeners = listeners or Listeners()
         self._should_stop = should_stop
         self._places = places_of(plan.ranges)
         self._chosen: Chosen | None = None
@@ -125,9 +140,7 @@ class FeatureReplay:
             The work cannot go on.
         """
         if self._plan.terms.newest:
-            self._chosen = newest_features(
-                self._settings.kafka, self._plan.ranges, on_read=lambda _: not self._should_stop()
-            )
+            self._chosen = newest_features(self._settings.kafka, self._plan.ranges, on_read=self._on_read)
             if self._chosen is None:
                 return self._counts
         kafka, topics = self._settings.kafka, self._settings.topics
@@ -144,6 +157,10 @@ class FeatureReplay:
             delivery.close()
             member.close()
         return self._counts
+
+    def _on_read(self, records: int) -> bool:
+        self._listeners.on_read(records)
+        return not self._should_stop()
 
     def _work(self, member: BatchMember, delivery: TransactionalDelivery) -> None:
         offsets = GroupOffsets(self._settings.kafka)
@@ -216,7 +233,7 @@ class FeatureReplay:
         member.rest(sorted(reading.finished))
         self._counts += counts
         self._counts["superseded"] += reading.superseded
-        self._on_progress(self._counts)
+        self._listeners.on_progress(self._counts)
 
     def _commit(self, reading: _Reading, outcomes: list[Outcome], delivery: TransactionalDelivery) -> bool:
         """Commit until it is known how that ended; nobody polls meanwhile."""

@@ -142,7 +142,7 @@ def run_feature_replay(
     """
     # Imported here: librdkafka and onnxruntime take a while to load, and a replay of uploads needs no scorer.
     from consumer.kafka import GroupOffsets  # noqa: PLC0415
-    from consumer.replay.from_features import FeatureReplay  # noqa: PLC0415
+    from consumer.replay.from_features import FeatureReplay, Listeners  # noqa: PLC0415
     from modelzoo.scorer import OnnxScorer  # noqa: PLC0415
 
     offsets = GroupOffsets(settings.kafka.model_copy(update={"group": plan.group}))
@@ -152,7 +152,21 @@ def run_feature_replay(
         scorer = OnnxScorer(artifact, device=settings.worker.device)
         scorer.warm_up()
         member = member_settings(settings, plan, transactional_id=from_uploads.transactional_id_of(plan))
-        replay = FeatureReplay(member, plan, scorer, rate=rate, should_stop=lambda: stop.asked)
+        passed = 0
+
+        def on_read(records: int) -> None:
+            nonlocal passed
+            passed += records
+            onlooker.on_read(passed, plan.total)
+
+        replay = FeatureReplay(
+            member,
+            plan,
+            scorer,
+            rate=rate,
+            listeners=Listeners(on_read=on_read),
+            should_stop=lambda: stop.asked,
+        )
         with watch:
             counts = dict(replay.run())
     return ReplayEnd(watch.look(), counts)
