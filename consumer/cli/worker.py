@@ -77,6 +77,9 @@ def worker(
       genrestream worker --config /etc/genrestream.toml --group relabel
       GENRESTREAM_FETCH__OBJECT_STORES='["s3://masters/"]' genrestream worker -b kafka-1:9092
     """
+    from consumer.decoding import head_start
+
+    head_start.begin()  # before what follows is imported, which takes half a second
     from consumer.logs import configure_logs
     from consumer.worker import Worker, run_until_signalled, with_port_of_slot
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from consumer.decoding.head_start import CHILD_PRELOAD
 from consumer.decoding.messages import (
     ChildEnd,
     Enough,
@@ -59,7 +60,7 @@ class Setup:
     def preload(self) -> tuple[str, ...]:
         """Modules that the fork server imports, so that children share them and start at once."""
         featurizer = self.work.featurizer_preload if self.slabs is None else ()
-        return ("consumer.decoding.child", *self.work.preload, *featurizer)
+        return (CHILD_PRELOAD, *self.work.preload, *featurizer)
 
 
 def main(descriptors: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from consumer.decoding import head_start
 from consumer.decoding.child import Setup
 from consumer.decoding.decoder import Decoder, Limits
 from consumer.decoding.fork_server import ForkServer
@@ -17,7 +18,6 @@ from consumer.decoding.messages import ParentEnd
 from consumer.decoding.standard_error import StandardError
 from consumer.errors import DecodersUnavailableError, Disposition, disposition, reason
 
-_CHILD: Final = "consumer.decoding.child:main"
 _MOST_FAILED_STARTS: Final = 3
 """Children that die, one after another, before any has ended a track: no track is to blame."""
 _STEADY_SECONDS: Final = 60.0
@@ -89,7 +89,7 @@ class Nursery:
         if not missing or now < self._not_before:
             return
         if self._server is None:
-            self._server = ForkServer(_CHILD, preload=self._household.setup.preload)
+            self._server = head_start.take(self._household.setup.preload)
             self._selector.register(self._server, selectors.EVENT_READ, self._read_reports)
         for _ in range(missing):
             self._ask_for_one(self._server, now)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final, Protocol
 
 from consumer.config import FetchSettings
+from consumer.decoding.head_start import DECODING_PRELOAD, FEATURIZING_PRELOAD
 from consumer.decoding.messages import Finished, Task, Tell
 from consumer.decoding.sinks import Featurize, WindowSink
 from featurizer.spec import GTZAN57, FeatureSpec
@@ -56,17 +59,39 @@ def _warm_featurizer(spec: FeatureSpec) -> Featurize:
     return featurizer
 
 
+def warm_decoding() -> None:
+    """Load or compile, before children are forked, the kernels that decoding uses."""
+    with _without_scipy():
+        from featurizer.levels import warm_up  # noqa: PLC0415 - see FetchAndDecode
+
+        warm_up()
+
+
 def warm_usual_featurizer() -> None:
     """Build and warm up, before children are forked, the featurizer that all of them will use."""
-    _warm_featurizer(GTZAN57)
+    with _without_scipy():
+        _warm_featurizer(GTZAN57)
+
+
+@contextmanager
+def _without_scipy() -> Iterator[None]:
+    """Have numba not look for scipy's BLAS, a tenth of a second where it is there: no kernel uses it."""
+    if "scipy" in sys.modules:
+        yield
+        return
+    # What an import then raises numba takes for scipy's absence.
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+    try:
+        yield
+    finally:
+        del sys.modules["scipy"]
 
 
 @dataclass(frozen=True, slots=True)
 class FetchAndDecode:
     """The product's work: fetch the URI, decode it, cut it into windows.
 
-    What it needs is imported in the child: the parent loads no decoder, no object-store client and, where
-    children featurize, no numba.
+    What it needs is imported in the child: the parent loads no decoder, no object-store client and no numba.
 
     Parameters
     ----------
@@ -88,8 +113,8 @@ class FetchAndDecode:
     policy: WindowPolicy = ALL
     windows_at_once: int = WINDOWS_AT_ONCE
 
-    preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.fetch_and_decode",)
-    featurizer_preload: ClassVar[tuple[str, ...]] = ("consumer.decoding.work:warm_usual_featurizer",)
+    preload: ClassVar[tuple[str, ...]] = DECODING_PRELOAD
+    featurizer_preload: ClassVar[tuple[str, ...]] = FEATURIZING_PRELOAD
 
     def featurizer(self, spec: FeatureSpec) -> Featurize:
         """Give the CPU's featurizer, warm; the fork server has made the usual one for all children."""

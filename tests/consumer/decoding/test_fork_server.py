@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -79,5 +80,24 @@ def test_children_share_what_a_preloaded_function_made_before_they_were_forked()
                     server.fork([theirs.fileno()])
                 ours.settimeout(20)
                 assert ours.recv(100).decode() == f"[{server.pid}]"
+    finally:
+        server.close()
+
+
+def tell_of_collections(descriptors: Sequence[int]) -> None:
+    (descriptor,) = descriptors
+    with socket.socket(fileno=descriptor) as link:
+        link.sendall(f"{gc.isenabled()} {gc.get_freeze_count() > 0}".encode())
+
+
+def test_children_collect_their_garbage_but_not_what_was_loaded_before() -> None:
+    server = ForkServer(f"{__name__}:tell_of_collections")
+    try:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                server.fork([theirs.fileno()])
+            ours.settimeout(20)
+            assert ours.recv(100) == b"True True"
     finally:
         server.close()
