@@ -29,7 +29,7 @@ from tests.consumer.loop.adapters.generated import ANY_JSON
 from tests.consumer.records import upload_event, upload_record
 
 SAMPLES = Path(__file__).with_name("samples")
-STORES = ("moto", "versity")
+STORES = ("minio", "moto", "versity")
 """What these servers sent; moto speaks as AWS does."""
 KEY = "a dir/100% l+ve+hate trück.mp3"
 OBJECT = {"key": "a.mp3", "size": 10, "eTag": "abc", "sequencer": "1"}
@@ -83,7 +83,7 @@ def test_a_key_of_any_characters_is_the_same_track_whatever_the_store(store: str
 
 @pytest.mark.parametrize(
     ("store", "skipped"),
-    [("moto", {TEST_EVENT}), ("versity", {TEST_EVENT, FOLDER, REMOVED})],
+    [("minio", {FOLDER, REMOVED}), ("moto", {TEST_EVENT}), ("versity", {TEST_EVENT, FOLDER, REMOVED})],
 )
 def test_what_is_no_new_object_is_skipped_and_named(store: str, skipped: set[str]) -> None:
     announcements = [read(message) for message in messages(store)]
@@ -115,6 +115,18 @@ def test_several_records_of_one_message_are_sorted_into_uploads_and_skipped() ->
     ]
     assert sorted(announcement.skipped) == sorted([REMOVED, OTHER_EVENT, REMOVED, FOLDER])
     assert len({one.event.event_id for one in announcement.uploads}) == 3
+
+
+def test_characters_that_encoders_treat_in_their_own_ways_are_read_as_minio_wrote_them() -> None:
+    tracks = {one.event.track_id for message in messages("minio") for one in read(message).uploads}
+    assert "music/~*'(x)!&=$,;:@.mp3" in tracks
+
+
+@pytest.mark.parametrize("store", ["minio", "versity"])
+def test_stores_that_tell_how_they_spell_leave_no_other_reading(store: str) -> None:
+    uploads = [upload for message in messages(store) for upload in read(message).uploads]
+    assert len(uploads) >= 3
+    assert all(upload.event.otherwise is None for upload in uploads)
 
 
 def test_a_message_that_gives_nothing_away_carries_the_other_reading() -> None:
