@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from consumer.cli.bench import bench
+from consumer.cli.bench_relabel import relabel as bench_relabel
 from consumer.cli.check import check
 from consumer.cli.demo import demo
 from consumer.cli.features import features
@@ -58,6 +59,7 @@ app.add_typer(topics, name="topics", rich_help_panel="Operation")
 app.add_typer(models, name="models", rich_help_panel="Operation")
 app.add_typer(kernels, name="kernels", rich_help_panel="Operation")
 app.command(rich_help_panel="Operation")(schemas)
+bench.command("relabel")(bench_relabel)
 app.add_typer(bench, name="bench", rich_help_panel="Operation")
 
 
