@@ -47,6 +47,9 @@ def label(
       genrestream label song.mp3
       genrestream label --json ~/Music | jq -r 'select(.confidence > 0.8) | [.genre, .path] | @tsv'
     """
+    from consumer.decoding import head_start
+
+    head_start.begin()  # before what follows is imported, which takes half a second
     from consumer.audio_files import find_audio
     from consumer.cli.outputs import output_for
     from consumer.cli.tables import problem_of

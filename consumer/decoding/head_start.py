@@ -7,7 +7,8 @@ anything heavy, and whoever wants a fork server takes the one that is under way,
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -23,8 +24,8 @@ DECODING_PRELOAD: Final = ("consumer.decoding.fetch_and_decode", "consumer.decod
 FEATURIZING_PRELOAD: Final = ("consumer.decoding.work:warm_usual_featurizer",)
 """And what they need besides where they featurize."""
 
-_under_way: dict[tuple[str, ...], ForkServer] = {}
-"""By what it loads; the main thread's own. At most one, which nobody has taken yet."""
+_under_way: list[tuple[Sequence[str], Mapping[str, str], ForkServer]] = []
+"""What it loads, in which environment, and itself: at most one, which nobody has taken yet."""
 
 
 def begin() -> None:
@@ -37,7 +38,7 @@ def begin() -> None:
     if _under_way or cuda_devices():
         return
     with suppress(OSError):  # told in its place, where this is needed
-        _under_way[preload] = ForkServer(CHILD, preload=preload)
+        _under_way.append((preload, dict(os.environ), ForkServer(CHILD, preload=preload)))
         if not _are_kernels_warm():
             _abandon()
         atexit.register(_abandon)
@@ -51,8 +52,10 @@ def take(preload: Sequence[str]) -> ForkServer:
     OSError
         No process can be started.
     """
-    begun = _under_way.pop(tuple(preload), None)
-    return begun if begun is not None else ForkServer(CHILD, preload=preload)
+    if _under_way and _under_way[0][:2] == (tuple(preload), os.environ):
+        return _under_way.pop()[2]
+    _abandon()
+    return ForkServer(CHILD, preload=preload)
 
 
 def _are_kernels_warm() -> bool:
@@ -67,7 +70,6 @@ def _are_kernels_warm() -> bool:
 
 
 def _abandon() -> None:
-    """End what nobody took: the command ended before it needed children."""
+    """End what nobody took: the command ended before it needed children, or needs others."""
     while _under_way:
-        _, server = _under_way.popitem()
-        server.abandon()
+        _under_way.pop()[2].abandon()

@@ -26,7 +26,7 @@ class Begun:
 
     def start(self, child: str, *, preload: tuple[str, ...]) -> ForkServer:
         assert child == head_start.CHILD
-        assert preload == USUAL
+        assert tuple(preload) == USUAL[: len(preload)]
         self.servers.append(ForkServer("os:close"))
         return self.servers[-1]
 
@@ -35,7 +35,7 @@ class Begun:
 def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[Begun]:
     begun = Begun()
     monkeypatch.setattr(head_start, "ForkServer", begun.start)
-    monkeypatch.setattr(head_start, "_under_way", {})
+    monkeypatch.setattr(head_start, "_under_way", [])
     monkeypatch.setattr(head_start, "cuda_devices", lambda: 0)
     monkeypatch.setattr("featurizer.kernel_store.warm_stores", lambda _level: ["a warm one"])
     yield begun
@@ -72,14 +72,25 @@ def test_the_server_that_was_begun_is_taken_once(begun: Begun) -> None:
     assert lives(first)
 
 
-def test_children_that_load_something_else_get_a_server_of_their_own(
+def test_children_that_load_something_else_get_a_server_of_their_own(begun: Begun) -> None:
+    head_start.begin()
+    server = head_start.take(USUAL[:1])
+
+    first, second = begun.servers
+    assert server is second
+    assert not lives(first)
+
+
+def test_a_server_that_was_begun_in_another_environment_is_not_taken(
     begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head_start.begin()
-    monkeypatch.setattr(head_start, "ForkServer", lambda _child, *, preload: preload)
+    monkeypatch.setenv("GENRESTREAM_KERNEL_CACHE", "somewhere else")
+    server = head_start.take(USUAL)
 
-    assert head_start.take(["os"]) == ["os"]  # type: ignore[comparison-overlap]  # the stand-in gives it back
-    assert len(begun.servers) == 1
+    first, second = begun.servers
+    assert server is second
+    assert not lives(first)
 
 
 def test_a_server_that_nobody_took_ends_with_the_command(begun: Begun) -> None:
