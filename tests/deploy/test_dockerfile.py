@@ -140,3 +140,29 @@ def test_requirements_print_as_pip_reads_them() -> None:
     lines = done.stdout.splitlines()
     assert lines == requirements("gpu", project=REPOSITORY / "pyproject.toml")
     assert [line for line in lines if line.startswith("torch")]
+
+
+def test_a_level_that_the_building_machine_lacks_is_left_out_and_any_other_failure_ends_the_build(
+    image: ImageFile, tmp_path: Path
+) -> None:
+    own = image.stages["build-cpu"].own
+    (recipe,) = [one.rest for one in own if one.name == "RUN" and "kernels build" in one.rest]
+    (levels,) = [one.rest.partition("=")[2].strip('"') for one in own if one.name == "ARG"]
+    # Stands for the command: it says which level it was asked for, and lacks the last two.
+    program = tmp_path / "genrestream"
+    program.write_text(
+        '#!/bin/sh\necho "$*"\ncase "$*" in *v4*|*arm64*) exit 2;; *v3*) exit ${V3:-0};; esac\n'
+    )
+    program.chmod(0o755)
+    command = recipe.replace("/opt/genrestream/bin/genrestream", str(program))
+    seen = {"KERNEL_LEVELS": levels, "GENRESTREAM_KERNEL_CACHE": "/k"}
+
+    def build(**more: str) -> tuple[int, list[str]]:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], env={**seen, **more}, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout.splitlines()
+
+    each = [f"kernels build --level {level} --out /k" for level in ("v2", "v3", "v4", "arm64")]
+    assert build() == (0, [*each, "kernels build --out /k"])
+    assert build(V3="1") == (1, each[:2])
