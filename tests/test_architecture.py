@@ -25,6 +25,7 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "obstore": ("consumer.fetch.objects", "consumer.fetch.object_stores", "consumer.fetch.object_folder"),
     "httpx": ("consumer.fetch.web",),
     "soundfile": ("featurizer.decode_soundfile",),
+    "pyarrow": ("consumer.tables_file",),
     "av": ("featurizer.decode_av", "featurizer.av_frames", "consumer.bench.encoding"),
     "soxr": ("featurizer.resample",),
     "librosa": ("featurizer.reference",),
