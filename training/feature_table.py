@@ -1,4 +1,4 @@
-"""Turns a CSV of window features into one validated `FeatureTable`."""
+"""Turns a CSV or Parquet table of window features into one validated `FeatureTable`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FeatureTable:
 
 
 def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -> FeatureTable:
-    """Read a CSV (plain or gzipped) with one row a window.
+    """Read a CSV (plain or gzipped) or Parquet file (`.parquet`) with one row a window.
 
     Parameters
     ----------
@@ -92,15 +92,18 @@ def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -
     Raises
     ------
     DataError
-        The file is missing or no CSV, lacks a column, has no row, holds a value that is no finite number or a
-        file name without a window number, or gives two labels to one track.
+        The file is missing or no table, lacks a column, has no row, holds a value that is no finite number, a
+        window without a label or a file name without a window number, or gives two labels to one track.
     """
-    frame = _read_csv(path)
+    frame = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     missing = [name for name in ("filename", "label", *spec.feature_names) if name not in frame.columns]
     if missing:
         raise DataError(f"the table lacks columns, path={path} missing={', '.join(missing[:5])}")
     if frame.empty:
         raise DataError(f"the table has no rows, path={path}")
+    unlabelled = int(frame["label"].isna().sum())
+    if unlabelled:
+        raise DataError(f"the table holds windows without a label, path={path} count={unlabelled}")
     features = _numbers(frame, path=path, spec=spec)
     parts = frame["filename"].astype(str).str.extract(r"^(?P<track>.+)\.(?P<window>\d+)\.\w+$")
     if parts.isna().to_numpy().any():
@@ -157,6 +160,19 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except (OSError, EOFError, ValueError) as exc:
         # pandas' own errors (nothing in the file, rows of two lengths, not UTF-8) are all ValueErrors.
         raise DataError(f"the table cannot be read as CSV, path={path}: {str(exc).splitlines()[0]}") from exc
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"the table is not there, path={path}")
+    try:
+        return pd.read_parquet(path)
+    except ImportError as exc:
+        raise DataError(f"Parquet needs pyarrow, path={path}: pip install 'genrestream[export]'") from exc
+    except (OSError, ValueError) as exc:  # pyarrow's own errors are these
+        raise DataError(
+            f"the table cannot be read as Parquet, path={path}: {str(exc).splitlines()[0]}"
+        ) from exc
 
 
 def _numbers(frame: pd.DataFrame, *, path: Path, spec: FeatureSpec) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from consumer.cli.bench import bench
 from consumer.cli.bench_relabel import relabel as bench_relabel
 from consumer.cli.check import check
 from consumer.cli.demo import demo
-from consumer.cli.features import features
+from consumer.cli.features_group import features
 from consumer.cli.kernels import kernels
 from consumer.cli.label import label
 from consumer.cli.models import models
@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 
 app.command(rich_help_panel="Without Kafka")(label)
-app.command(rich_help_panel="Without Kafka")(features)
+app.add_typer(features, name="features", rich_help_panel="Without Kafka")
 app.command(rich_help_panel="Without Kafka")(demo)
 app.command(rich_help_panel="The service")(worker)
 app.command(rich_help_panel="The service")(submit)

@@ -111,3 +111,30 @@ def test_taking_and_leaving_tracks_divide_a_table() -> None:
     assert table.without_tracks(some).track_names == ["b"]
     assert len(join([table, table])) == 6
     assert table.targets(("jazz", "rock")).tolist() == [1, 1, 0]
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra `export`")
+    rows = frame(["b.1.wav", "a.0.wav", "b.0.wav"], ["rock", "jazz", "rock"])
+    rows.to_parquet(tmp_path / "table.parquet")
+    from_csv = read_feature_table(written(tmp_path, rows), spec=GTZAN57)
+    found = read_feature_table(tmp_path / "table.parquet", spec=GTZAN57)
+    assert found.tracks.tolist() == from_csv.tracks.tolist() == ["a", "b", "b"]
+    assert found.genres.tolist() == from_csv.genres.tolist()
+    assert (found.features == from_csv.features).all()
+
+
+def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    path.write_bytes(b"filename,label\n")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_feature_table(path, spec=GTZAN57)
+    with pytest.raises(DataError, match="not there"):
+        read_feature_table(tmp_path / "missing.parquet", spec=GTZAN57)
+
+
+def test_windows_without_a_label_are_refused(tmp_path: Path) -> None:
+    table = frame(["a.0.wav", "a.1.wav"], ["rock", "rock"]).astype({"label": object})
+    table.loc[1, "label"] = None
+    with pytest.raises(DataError, match=r"without a label.*count=1"):
+        read_feature_table(written(tmp_path, table), spec=GTZAN57)

@@ -18,6 +18,8 @@ from modelzoo.errors import ModelNotFoundError
 COMMANDS = (
     "label",
     "features",
+    "features files",
+    "features export",
     "demo",
     "worker",
     "submit",
@@ -29,7 +31,7 @@ COMMANDS = (
     "kernels show",
     "schemas",
 )
-KAFKA_COMMANDS = ("worker", "submit", "watch", "check", "topics create")
+KAFKA_COMMANDS = ("features export", "worker", "submit", "watch", "check", "topics create")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,7 +61,7 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "told"),
     [
         (["label"], "genrestream label: Missing argument 'FILE'"),
-        (["features"], "genrestream features: Missing argument 'FILE'"),
+        (["features"], "genrestream features files: Missing argument 'FILE'"),
         (["submit"], "genrestream submit: name files, folders or --uri"),
         (["label", "--device", "abacus", "x.mp3"], "'abacus' is not one of"),
         (["worker", "--file-root", "/no/such/folder"], "does not exist"),
