@@ -101,7 +101,6 @@ class ModelWatcher:
             except ModelError as exc:
                 self._failed(seat, why=reason(exc), error=exc)
             except Exception as exc:  # noqa: BLE001 - this thread must live to see a broken file mended
-                _log.exception("unexpected error of a model on its way to a role", role=seat.role)
                 self._failed(seat, why="unexpected_error", error=exc)
 
     def close(self) -> None:
@@ -141,4 +140,5 @@ class ModelWatcher:
                 reason=why,
                 error=message,
                 speaks=seat.version or "nobody",
+                exc_info=None if isinstance(error, ModelError) else error,
             )

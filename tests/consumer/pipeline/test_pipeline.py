@@ -27,6 +27,8 @@ from consumer.errors import (
 from consumer.events import TrackLabelled
 from consumer.jobs import TopicPartition
 from consumer.metrics import STAGES, Metrics
+from consumer.pipeline.casting import place_of
+from consumer.pipeline.heard import HeardTrack
 from consumer.pipeline.pipeline import Pipeline
 from consumer.pipeline.stages import Parts
 from tests.consumer.decoding.faults import Faulty
@@ -129,6 +131,27 @@ def test_a_track_keeps_the_model_that_it_started_with(pipeline: Pipeline, tmp_pa
     ends = take(pipeline, 2)
     assert label_of(ends[0]).model.version == "1.0.0"
     assert label_of(ends[1]).model.version == "2.0.0"
+
+
+def test_a_canary_labels_its_own_tracks_and_an_onlooker_hears_of_all(
+    pipeline: Pipeline, metrics: Metrics, tmp_path: Path
+) -> None:
+    told: list[HeardTrack] = []
+    pipeline.listen(told.append)
+    pipeline.use_canary(linear_artifact(tmp_path, version="3.0.0"), share=0.5)
+    try:
+        ends = label_all(pipeline, [job("ok:2", offset) for offset in range(20)])
+    finally:
+        pipeline.use_canary(linear_artifact(tmp_path / "off", version="3.0.1"), share=0.0)
+    labels = [label_of(end) for end in ends.values()]
+    of_canary = {label.track_id for label in labels if label.model.version == "3.0.0"}
+    assert of_canary == {f"track-{offset}" for offset in range(20) if place_of(f"track-{offset}") < 0.5}
+    assert 0 < len(of_canary) < 20
+    assert {track.label.track_id for track in told if track.role == "canary"} == of_canary
+    assert len(told) == 20
+    assert {track.features.shape for track in told} == {(2, 57)}
+    of = {"role": "canary", "name": "linear", "version": "3.0.0", "status": "labelled"}
+    assert metrics.registry.get_sample_value("genrestream_model_tracks_total", of) == len(of_canary)
 
 
 def test_the_machines_work_is_counted(pipeline: Pipeline, metrics: Metrics) -> None:
