@@ -9,7 +9,7 @@ import pytest
 
 from featurizer.spec import GTZAN57
 from tests.featurizer.oracle import librosa, oracle_features
-from tests.featurizer.signals import music, noise, tone
+from tests.featurizer.signals import EDGE_CASES, music, noise, tone
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +43,15 @@ def test_silence_has_features_and_gives_no_warning() -> None:
         features = oracle_features(np.zeros((1, GTZAN57.window_samples), dtype=np.float32))
     assert np.isfinite(features).all()
     assert features[0, GTZAN57.feature_names.index("tempo")] == 0
+
+
+def test_the_oracle_has_the_bits_of_plain_calls() -> None:
+    from featurizer.reference import reference_features  # noqa: PLC0415
+
+    edges = ("silence", "denormal samples", "click", "tone at 440 Hz", "white noise")
+    windows = np.stack([music(0), *(EDGE_CASES[name]().astype(np.float32) for name in edges)])
+    plain = np.stack([reference_features(window) for window in windows])
+    np.testing.assert_array_equal(oracle_features(windows), plain)
 
 
 def test_the_sample_rate_matters() -> None:
