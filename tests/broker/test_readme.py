@@ -26,6 +26,7 @@ from tests.paths import REPOSITORY
 pytestmark = [
     pytest.mark.broker,
     pytest.mark.slow,
+    pytest.mark.timeout(900),  # one fixture runs all commands: a minute and a half on a free machine
     pytest.mark.skipif(
         not (REPOSITORY / ".venv/.installed-dev").exists(),
         reason="make targets need what `make test` installs",
@@ -38,11 +39,11 @@ NOT_RUN: Final = {
     ".venv/bin/genrestream bench latency": "test_bench.py measures fewer tracks",
 }
 SMALLER: Final = {
-    ".venv/bin/genrestream bench featurizer": " --windows 10",
-    ".venv/bin/genrestream bench decode": " --rounds 1",
+    ".venv/bin/genrestream bench featurizer": " --windows 2",
+    ".venv/bin/genrestream bench decode": " --rounds 1 --seconds 6",
 }
 """What takes minutes on its own, on less."""
-SECONDS: Final = 240.0
+SECONDS: Final = 120.0
 
 
 def _commands() -> list[str]:

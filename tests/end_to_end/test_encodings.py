@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ from featurizer.parity import FEATURE_SD
 from tests.audio import Codec, encode, suffix_of
 from tests.paths import DATA, needs_data
 
-pytestmark = [pytest.mark.slow, needs_data]
+# Half a minute of two free cores for the encoders, all in one fixture.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_data]
 
 N_TRACKS: Final = 30
 SOURCE_RATE: Final = 22_050
@@ -54,6 +54,7 @@ LOSSY: Final = (
     Encoding("m4a", 44_100, stereo=True, lossless=False),
     Encoding("vorbis", 44_100, stereo=True, lossless=False),
 )
+ENCODINGS: Final = (*SAME_RATE, *RESAMPLED, *LOSSY)
 
 
 def _tracks() -> list[Path]:
@@ -69,16 +70,20 @@ def _tracks() -> list[Path]:
     return ordered[:N_TRACKS]
 
 
-def _reencode(source: Path, encoding: Encoding, *, folder: Path) -> Path:
-    samples, rate = soundfile.read(source, dtype="float32")
+def _encode(source: Path, folder: Path) -> None:
+    """Write a track in every encoding."""
+    mono, rate = soundfile.read(source, dtype="float32")
     assert rate == SOURCE_RATE
-    if encoding.sample_rate != rate:
-        samples = soxr.resample(samples, rate, encoding.sample_rate, quality="HQ")
-    if encoding.stereo:
-        samples = np.stack([samples, samples], axis=1)
-    path = folder / encoding.name / f"{source.stem}{suffix_of(encoding.codec)}"
-    path.parent.mkdir(exist_ok=True, parents=True)
-    return encode(samples, encoding.sample_rate, codec=encoding.codec, path=path, bit_rate=128_000)
+    at_rate = {rate: mono}
+    for encoding in ENCODINGS:
+        if encoding.sample_rate not in at_rate:
+            at_rate[encoding.sample_rate] = soxr.resample(mono, rate, encoding.sample_rate, quality="HQ")
+        samples = at_rate[encoding.sample_rate]
+        if encoding.stereo:
+            samples = np.stack([samples, samples], axis=1)
+        path = folder / encoding.name / f"{source.stem}{suffix_of(encoding.codec)}"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        encode(samples, encoding.sample_rate, codec=encoding.codec, path=path, bit_rate=128_000)
 
 
 def _run(*arguments: object) -> list[dict[str, Any]]:
@@ -91,12 +96,16 @@ def _track_of(line: dict[str, Any]) -> str:
     return Path(line["path"]).name.rsplit(".", 1)[0]
 
 
+def _encoding_of(line: dict[str, Any], *, music: Path) -> str:
+    folder = Path(line["path"]).parent
+    return folder.name if folder.parent == music else "original"
+
+
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encodings")
-    wanted = [(source, encoding) for source in _tracks() for encoding in (*SAME_RATE, *RESAMPLED, *LOSSY)]
     with ThreadPoolExecutor(os.cpu_count()) as encoders:  # they work outside the interpreter's lock
-        list(encoders.map(lambda pair: _reencode(*pair, folder=folder), wanted))
+        list(encoders.map(lambda source: _encode(source, folder), _tracks()))
     return folder
 
 
@@ -105,9 +114,7 @@ def genres(music: Path) -> dict[str, dict[str, str]]:
     """Label every original and every encoding in one run: top genre by encoding (or "original") and track."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in _run("label", *_tracks(), music):
-        folder = Path(line["path"]).parent
-        encoding = folder.name if folder.parent == music else "original"
-        found[encoding][_track_of(line)] = line["genres"][0]["genre"]
+        found[_encoding_of(line, music=music)][_track_of(line)] = line["genres"][0]["genre"]
     assert len(found["original"]) == N_TRACKS
     return found
 
@@ -127,19 +134,30 @@ def test_at_least_26_of_30_tracks_keep_their_genre_through_lossy_encodings(
     assert len(same) >= 26, f"kept {len(same)} of {N_TRACKS}"
 
 
-def _windows(lines: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, int], NDArray[np.float64]]]:
-    for line in lines:
-        yield (_track_of(line), line["window"]), np.array(list(line["features"].values()))
+Windows = dict[tuple[str, int], NDArray[np.float64]]
+
+
+@pytest.fixture(scope="module")
+def features(music: Path) -> dict[str, Windows]:
+    """Features of ten originals and their encodings at the same rate, by encoding, track and window."""
+    sample = _tracks()[:10]
+    encoded = [next((music / one.name).glob(f"{track.stem}.*")) for one in SAME_RATE for track in sample]
+    found: dict[str, Windows] = defaultdict(dict)
+    for line in _run("features", *sample, *encoded):
+        window = (_track_of(line), line["window"])
+        found[_encoding_of(line, music=music)][window] = np.array(list(line["features"].values()))
+    return found
 
 
 @pytest.mark.parametrize("encoding", SAME_RATE, ids=lambda encoding: encoding.name)
-def test_lossless_encodings_at_the_same_rate_give_the_same_features(encoding: Encoding, music: Path) -> None:
-    sample = _tracks()[:10]
-    originals = dict(_windows(_run("features", *sample)))
-    paths = [next((music / encoding.name).glob(f"{track.stem}.*")) for track in sample]
-    encoded = dict(_windows(_run("features", *paths)))
+def test_lossless_encodings_at_the_same_rate_give_the_same_features(
+    encoding: Encoding, features: dict[str, Windows]
+) -> None:
+    originals, encoded = features["original"], features[encoding.name]
     assert encoded.keys() == originals.keys()
     worst: dict[str, float] = defaultdict(float)
-    for key, features in encoded.items():
-        worst[key[0]] = max(worst[key[0]], float(np.max(np.abs(features - originals[key]) / FEATURE_SD)))
+    for (track, window), values in encoded.items():
+        distance = float(np.max(np.abs(values - originals[track, window]) / FEATURE_SD))
+        worst[track] = max(worst[track], distance)
+    assert len(worst) == 10
     assert max(worst.values()) <= 1e-3, worst

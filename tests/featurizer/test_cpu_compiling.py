@@ -21,6 +21,8 @@ from featurizer.cpu_level import LEVEL_VARIABLE, machine_levels
 from featurizer.kernel_store import FOLDER_VARIABLE
 from tests.paths import REPOSITORY
 
+LEVELS = ("v1", "v2", "v3", "v4", "native")
+
 slow = pytest.mark.slow
 needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="levels v1 to v4 are x86-64's")
 
@@ -42,22 +44,27 @@ def run(
     return answer
 
 
-@slow
-def test_a_second_process_loads_what_the_first_compiled(tmp_path: Path) -> None:
-    first, second = run(tmp_path), run(tmp_path)
-    assert (first["compiled"], first["was_warm"], first["is_warm"]) == (1, False, True)
-    assert (second["compiled"], second["was_warm"], second["is_warm"]) == (0, True, True)
-    assert first["close"]
-    assert second["close"]
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def compiled(store: Path) -> dict[str, dict[str, Any]]:
+    """What a process of each level answers, one after the other with one store."""
+    runs_here = [name for name in LEVELS if name in (*machine_levels(), "native")]
+    return {name: run(store, level_name=name) for name in runs_here}
 
 
 @slow
 @needs_x86
-@pytest.mark.parametrize("name", ["v1", "v2", "v3", "v4", "native"])
-def test_code_of_each_level_uses_that_levels_instructions(tmp_path: Path, name: str) -> None:
-    if name not in (*machine_levels(), "native"):
+@pytest.mark.parametrize("name", LEVELS)
+def test_code_of_each_level_uses_that_levels_instructions(
+    compiled: dict[str, dict[str, Any]], name: str
+) -> None:
+    if name not in compiled:
         pytest.skip(f"this CPU does not run {name}")
-    answer = run(tmp_path, level_name=name)
+    answer = compiled[name]
     assert answer["close"]
     assert answer["level"].partition("-")[0] == name
     assert Path(answer["folder"]).name.startswith(answer["level"] + "-cpython")
@@ -68,11 +75,14 @@ def test_code_of_each_level_uses_that_levels_instructions(tmp_path: Path, name: 
 
 
 @slow
-@needs_x86
-def test_levels_do_not_share_code(tmp_path: Path) -> None:
-    assert run(tmp_path, level_name="v1")["compiled"] == 1
-    assert run(tmp_path, level_name="native")["compiled"] == 1
-    assert run(tmp_path, level_name="v1")["compiled"] == 0
+def test_a_second_process_loads_what_the_first_compiled_and_levels_share_nothing(
+    compiled: dict[str, dict[str, Any]], store: Path
+) -> None:
+    for first in compiled.values():
+        assert (first["compiled"], first["was_warm"], first["is_warm"]) == (1, False, True)
+    again = run(store, level_name=next(iter(compiled)))
+    assert (again["compiled"], again["was_warm"], again["is_warm"]) == (0, True, True)
+    assert again["close"]
 
 
 @slow
