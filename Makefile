@@ -23,6 +23,8 @@ install = if $(BIN)/uv pip show --quiet --python $(BIN)/python $(call RIVAL,$1) 
 	rm -f .venv/.installed-*; $(UV) --editable '.[$1]' && touch .venv/.installed-$1
 # Compiled before the tests, that no test has to wait for it; nothing where it is done.
 KERNELS = $(BIN)/genrestream kernels build >/dev/null
+# What librosa compiles, before several processes of the tests would at once.
+ORACLE = $(BIN)/python -m tests.featurizer.oracle
 
 .PHONY: help demo test test-fast check format kafka clean
 .DEFAULT_GOAL := help
@@ -34,9 +36,9 @@ demo: $(STAMP)  ## Label music end to end without a broker: AUDIO="files or fold
 	@echo "genrestream[$(WANTED)]: $(WHY)" >&2
 	@$(BIN)/genrestream demo $(ARGS) $(AUDIO)
 
-test: .venv/.installed-dev  ## Run every test (a real Apache Kafka is started where Java 17 and Maven are found)
-	@$(KERNELS)
-	@OMP_NUM_THREADS=1 $(BIN)/pytest $(ARGS)
+test: .venv/.installed-dev  ## Run every test on every core (a real Apache Kafka is started where Java 17 and Maven are found)
+	@$(KERNELS) & $(ORACLE) && wait $$!
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 test-fast: .venv/.installed-dev  ## Run the quick tests, on every core
 	@$(KERNELS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,22 +56,21 @@ def test_a_folder_without_audio_is_wrong_usage(tmp_path: Path) -> None:
     assert "no audio" in done.err
 
 
-def test_ctrl_c_leaves_no_traceback_and_no_files_behind() -> None:
-    scratch = Path(tempfile.gettempdir())
-    before = set(scratch.glob("genrestream-demo-*"))
+def test_ctrl_c_leaves_no_traceback_and_no_files_behind(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command("demo", "--interval", "60"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env={**environment(), "TMPDIR": str(tmp_path)},
         start_new_session=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("/")  # the first track's line; the next comes in a minute
+    assert list(tmp_path.glob("genrestream-demo-*"))
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert set(scratch.glob("genrestream-demo-*")) <= before
+    assert not list(tmp_path.glob("genrestream-demo-*"))
