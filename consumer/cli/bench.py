@@ -201,10 +201,11 @@ def pipeline(
     from consumer.cli.bench_setting import heard, real_broker, service_settings, tell, temporary_folder
     from consumer.cli.bench_tables import pipeline_tables
     from consumer.cli.terminal import complain, progress
+    from consumer.rollout.sources import load_model
 
     cores = usable_cores()
     settings = service_settings(config, device=device, model=model, windows=windows)
-    librosa = LibrosaPipeline(settings.model)
+    librosa = LibrosaPipeline(load_model(settings))
     plan = Plan(tracks=tracks, rounds=rounds, long_tracks=max(min(tracks, 120) // 8, 1))
     with temporary_folder() as folder, real_broker(bootstrap_servers) as broker:
         complain("encoding tracks ...")
