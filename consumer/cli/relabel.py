@@ -186,7 +186,7 @@ def _replay(
 
     from consumer.cli.replay_bar import replay_bar
     from consumer.cli.terminal import complain, write_json
-    from consumer.replay.agreeing import agree_on_plan
+    from consumer.replay.agreeing import agree_on_plan, count_expired
     from consumer.replay.running import run_feature_replay, run_upload_replay
     from consumer.replay.stopping import stop_on_signals
 
@@ -196,6 +196,8 @@ def _replay(
     with stop_on_signals() as stop:
         plan, artifact = agree_on_plan(settings, wish, replay_id=replay_id, now=now)
         complain(_introduction(plan))
+        if expired := count_expired(settings, plan):
+            complain(f"{expired:,} offsets of it have expired on the broker: what they held is left out")
         complain(f"share it, or go on with it: {again}")
         if as_json:
             write_json({"event": "planned", **_plan_json(plan)})

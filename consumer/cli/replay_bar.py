@@ -29,6 +29,7 @@ def replay_bar() -> Iterator[Onlooker]:
     line = _seldom()
     yield Onlooker(
         on_read=lambda passed, total: line(f"reading: {passed:,} of {total:,} offsets"),
+        on_warming=lambda: line("warming up"),
         on_progress=lambda progress: line(f"labelling: {progress.words()}"),
     )
 
@@ -65,6 +66,9 @@ def _bar() -> Iterator[Onlooker]:
         def on_read(passed: int, total: int) -> None:
             display.update(task, description="reading", completed=passed, total=total, pace="")
 
+        def on_warming() -> None:
+            display.update(task, description="warming up", completed=0, total=None, pace="")
+
         def on_progress(progress: ReplayProgress) -> None:
             left = progress.left_seconds
             pace = "" if left is None else f"{progress.rate:,.1f}/s, {duration(left)} left"
@@ -72,4 +76,4 @@ def _bar() -> Iterator[Onlooker]:
                 task, description="labelling", completed=progress.done, total=progress.total, pace=pace
             )
 
-        yield Onlooker(on_read, on_progress)
+        yield Onlooker(on_read, on_warming, on_progress)

@@ -100,6 +100,26 @@ def find_source_ranges(
     )
 
 
+def count_expired(settings: Settings, plan: Plan) -> int:
+    """Count the offsets of a plan that are still to do and whose records the broker has dropped since.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer, refuses us, or lacks a topic.
+    """
+    from consumer.kafka import GroupOffsets, find_ranges  # noqa: PLC0415 - loads librdkafka
+
+    there = find_ranges(settings.kafka, plan.topics, timeout_seconds=_TIMEOUT_SECONDS)
+    kafka = settings.kafka.model_copy(update={"group": plan.group})
+    committed = GroupOffsets(kafka).read(timeout_seconds=_TIMEOUT_SECONDS)
+    return sum(
+        max(min(there[partition].start, span.stop) - committed[partition].offset, 0)
+        for partition, span in plan.ranges.items()
+        if partition in there and partition in committed
+    )
+
+
 def settings_of_plan(settings: Settings, plan: Plan) -> Settings:
     """Give the service's settings with the plan's model in them, pinned."""
     named: Mapping[str, str] = {"name": plan.terms.model, "version": plan.terms.version}

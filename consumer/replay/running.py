@@ -30,11 +30,14 @@ class Onlooker:
     ----------
     on_read : callable
         Called with the offsets passed and their total while each track's newest upload is looked for.
+    on_warming : callable
+        Called when the model and the decoders begin to warm up.
     on_progress : callable
         Called, on a thread of its own, with how far all processes together are.
     """
 
     on_read: Callable[[int, int], None]
+    on_warming: Callable[[], None]
     on_progress: Callable[[ReplayProgress], None]
 
 
@@ -111,6 +114,7 @@ def run_upload_replay(
     watch = ProgressWatch(plan, offsets=offsets, on_progress=on_progress)
     if not watch.look().finished and (found := _choose(settings, plan, stop=stop, onlooker=onlooker)):
         warm = settings_of_plan(settings, plan)
+        onlooker.on_warming()
         with from_uploads.open_engine(warm, artifact=artifact, metrics=metrics) as engine:
             if _await_engine(engine, stop):
                 replay = UploadReplay(
@@ -149,6 +153,7 @@ def run_feature_replay(
     watch = ProgressWatch(plan, offsets=offsets, on_progress=onlooker.on_progress)
     counts: dict[str, int] = {}
     if not watch.look().finished:
+        onlooker.on_warming()
         scorer = OnnxScorer(artifact, device=settings.worker.device)
         scorer.warm_up()
         member = member_settings(settings, plan, transactional_id=from_uploads.transactional_id_of(plan))

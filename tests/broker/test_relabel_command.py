@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka as ck
 import pytest
 
 from consumer.config import KafkaSettings
 from consumer.events import TrackUploaded
 from consumer.feature_codec import encode_features
 from consumer.jobs import OutputRecord
-from consumer.kafka import Publisher
+from consumer.kafka import KafkaAdmin, Publisher
 from tests.broker.following import Follower
-from tests.broker.harness import SECONDS, Broker, Topics, Transactions, make_topics, uploads_of
+from tests.broker.harness import SECONDS, Broker, Topics, Transactions, make_topics, uploads_of, wait_until
 from tests.broker.workers import WorkerProcess, Workers, dead_letters, labels, submit
 from tests.consumer.feature_records import features_of
 from tests.modelzoo.artifacts import write_model
@@ -125,6 +126,22 @@ def test_the_newest_upload_of_each_track_is_labelled_and_what_fails_is_a_dead_le
     again = relabel.run("--replay-id", "newest")
     assert (again["finished"], again["this_process"]) == (True, {})
     assert len(labels(settings, topics)) == 5
+
+
+def test_what_expires_while_a_replay_rests_is_told_and_left_out(
+    settings: KafkaSettings, topics: Topics, relabel: Relabel
+) -> None:
+    submit(settings, topics, (f"event-{n}" for n in range(30)))
+    process = relabel.start("--replay-id", "rested", "--rate", "1")  # planned, and one track at most
+    wait_until(lambda: "share it" in process.tail(), what="the plan", seconds=90.0)
+    process.kill()
+    admin = KafkaAdmin(settings, timeout_seconds=SECONDS)._client
+    futures = admin.delete_records([ck.TopicPartition(uploads_of(topics), 0, 20)])
+    assert [future.result(SECONDS).low_watermark for future in futures.values()] == [20]
+    again = relabel.start("--replay-id", "rested")
+    assert again.wait() == 0, again.tail()
+    assert "20 offsets of it have expired" in again.tail()
+    assert _event_ids(settings, topics, replay_id="rested") == [f"event-{n}" for n in range(20, 30)]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
