@@ -60,6 +60,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     """Look at everything that a worker needs, the cheap things first."""
     yield _guarded("spool", lambda: check_spool(settings))
     yield _guarded("sources", lambda: check_sources(settings))
+    yield check_uploads(settings)
     model = _guarded("model", lambda: check_model(settings))
     yield model
     if model.ok:
@@ -98,6 +99,19 @@ def check_sources(settings: Settings) -> Check:
             "sources", ok=True, found="none is allowed: every upload would be refused", advice=advice
         )
     return Check("sources", ok=True, found=f"allowed: {', '.join(allowed)}")
+
+
+def check_uploads(settings: Settings) -> Check:
+    """Say which form of uploads each topic holds, and where their audio could not be fetched."""
+    topics = settings.topics
+    found = ", ".join(f"{topic} ({adapter})" for topic, adapter in topics.uploads.items())
+    if "bucket_notification" not in topics.uploads.values():
+        return Check("uploads", ok=True, found=found)
+    found = f"{found}, keys {topics.object_keys}"
+    if any(store.startswith("s3://") for store in settings.fetch.object_stores):
+        return Check("uploads", ok=True, found=found)
+    advice = "allow the notified bucket, as s3://bucket, in fetch.object_stores"
+    return Check("uploads", ok=True, found=f"{found}: every object would be refused", advice=advice)
 
 
 def check_model(settings: Settings) -> Check:

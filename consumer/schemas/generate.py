@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from consumer import feature_codec
 from consumer.events import SCHEMA_VERSION, TrackLabelled, TrackUploaded
+from consumer.schemas.foreign import foreign_messages
 from consumer.schemas.headers import DeadLetterHeaders, RetryHeaders
 from consumer.topic_settings import TopicSettings
 
@@ -69,12 +70,14 @@ def write_documents(folder: Path = FOLDER) -> list[Path]:
 def _asyncapi() -> dict[str, Any]:
     topics = TopicSettings()
     channels = {
-        "uploads": (next(iter(topics.uploads)), "trackUploaded"),
-        "labels": (topics.labels, "trackLabelled"),
-        "deadLetters": (topics.dead_letters, "deadLetter"),
-        "features": (topics.features, "trackFeatures"),
+        # One of the three, by the topic's adapter.
+        "uploads": (next(iter(topics.uploads)), ("trackUploaded", *foreign_messages())),
+        "labels": (topics.labels, ("trackLabelled",)),
+        "deadLetters": (topics.dead_letters, ("deadLetter",)),
+        "features": (topics.features, ("trackFeatures",)),
         **{
-            f"retries{number}": (retry.topic, "retry") for number, retry in enumerate(topics.retries, start=1)
+            f"retries{number}": (retry.topic, ("retry",))
+            for number, retry in enumerate(topics.retries, start=1)
         },
     }
     return {
@@ -88,9 +91,9 @@ def _asyncapi() -> dict[str, Any]:
         "channels": {
             channel: {
                 "address": address,
-                "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
             }
-            for channel, (address, message) in channels.items()
+            for channel, (address, messages) in channels.items()
         },
         "operations": {
             channel: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
@@ -105,6 +108,7 @@ def _messages() -> dict[str, Any]:
     upload, label = {"$ref": "track_uploaded.json"}, {"$ref": "track_labelled.json"}
     return {
         "trackUploaded": {"payload": upload, "bindings": {"kafka": {"key": key}}},
+        **foreign_messages(),
         "trackLabelled": {"payload": label, "bindings": {"kafka": {"key": key}}},
         "trackFeatures": {
             "summary": "Optional: the window features of a labelled track, in the transaction of its label.",

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from consumer import check
-from consumer.check import Check, check_model, check_sources, check_spool, judge_topics, run_checks
+from consumer.check import (
+    Check,
+    check_model,
+    check_sources,
+    check_spool,
+    check_uploads,
+    judge_topics,
+    run_checks,
+)
 from consumer.config import Settings, load_settings
 from consumer.ports import BrokerError
 from consumer.topics import TopicReport, TopicState
@@ -30,6 +38,16 @@ def test_no_allowed_source_is_told_and_a_missing_root_fails(tmp_path: Path) -> N
     assert "every upload would be refused" in check_sources(_settings()).found
     assert check_sources(_settings(fetch={"file_roots": [tmp_path]})).advice == ""
     assert check_sources(_settings(fetch={"file_roots": [tmp_path / "gone"]})).exit_status == 2
+
+
+def test_each_topic_of_uploads_is_told_with_its_form_and_what_it_lacks() -> None:
+    assert check_uploads(_settings()).found == "track-uploads (track_uploaded)"
+    topics = {"uploads": {"objects": "bucket_notification"}}
+    lacking = check_uploads(_settings(topics=topics))
+    assert lacking.ok
+    assert "fetch.object_stores" in lacking.advice
+    served = check_uploads(_settings(topics=topics, fetch={"object_stores": ["s3://music"]}))
+    assert (served.found, served.advice) == ("objects (bucket_notification), keys auto", "")
 
 
 def test_the_packaged_model_is_verified_and_described() -> None:
@@ -88,7 +106,7 @@ def test_each_failure_has_its_status_and_the_checks_go_on(
 
     answers = list(run_checks(_settings()))
 
-    assert [answer.name for answer in answers] == ["spool", "sources", "model", "broker"]
+    assert [answer.name for answer in answers] == ["spool", "sources", "uploads", "model", "broker"]
     assert answers[-1].exit_status == status
     assert advice in answers[-1].advice
 

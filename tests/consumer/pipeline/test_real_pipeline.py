@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consumer.config import Settings
 from consumer.errors import AudioNotFoundError, ForbiddenUriError
-from consumer.events import TrackLabelled
+from consumer.events import OtherReading, TrackLabelled
 from consumer.metrics import Metrics
 from consumer.pipeline.pipeline import Pipeline
 from consumer.pipeline.stages import Parts
@@ -77,3 +78,15 @@ def test_good_files_are_labelled_and_bad_ones_named_side_by_side(pipeline: Pipel
         # The two placements must agree; the first to run leaves its figures for the second.
         figures = [entry.probability for entry in sorted(label.genres, key=lambda entry: entry.genre)]
         assert figures == pytest.approx(_confidences.setdefault(name, figures), abs=1e-4)
+
+
+def test_the_label_is_that_of_the_reading_that_was_found(pipeline: Pipeline, folder: Path) -> None:
+    asked = job(f"{folder.as_uri()}/gone.wav")
+    other = OtherReading(track_id="the other one", audio_uri=f"{folder.as_uri()}/wav_s16.audio")
+    event = asked.event.model_copy(update={"audio_uri_spelling": "encoded", "otherwise": other})
+    ends = label_all(pipeline, [replace(asked, event=event), job(other.audio_uri, 1)])
+    found, plain = ends[0].result, ends[1].result
+    assert isinstance(found, TrackLabelled), found
+    assert isinstance(plain, TrackLabelled), plain
+    assert (found.track_id, found.event_id) == ("the other one", "event-0")
+    assert found.genres == plain.genres

@@ -17,6 +17,7 @@ from consumer.loop.provenance import dead_letter_headers, provenance_of_upload, 
 from consumer.schemas import documents, read_document, write_documents
 from consumer.schemas.generate import FOLDER
 
+SAMPLES = Path(__file__).parents[1] / "loop" / "adapters" / "samples"
 NAMES = ("track_uploaded", "track_labelled", "dead_letter_headers", "retry_headers", "asyncapi")
 
 
@@ -85,6 +86,23 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
     walk(document)
     assert document["channels"]["labels"]["address"] == "track-labels"
+
+
+@pytest.mark.parametrize("store", ["minio", "moto", "versity"])
+def test_what_stores_sent_is_as_described(store: str) -> None:
+    schema = read_document("asyncapi")["components"]["messages"]["bucketNotification"]["payload"]
+    for line in (SAMPLES / f"{store}.jsonl").read_text(encoding="utf-8").splitlines():
+        jsonschema.validate(json.loads(line), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"Event": "s3:Other"}, schema)
+
+
+def test_a_cloud_event_that_is_read_is_as_described() -> None:
+    schema = read_document("asyncapi")["components"]["messages"]["cloudEvent"]["payload"]
+    event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {"audio_uri": "s3://b/k"}}
+    jsonschema.validate(event, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**event, "specversion": "0.3"}, schema)
 
 
 def test_documents_are_written_as_they_are_checked_in(tmp_path: Path) -> None:
