@@ -146,7 +146,7 @@ def relabel(
     configure_command_logs(settings.log, verbose=verbose)
     wish = _wish(source, model, since=since, until=until, all_uploads=all_uploads)
     if dry_run:
-        return _rehearse(settings, wish, rate=rate, report=report, as_json=as_json)
+        raise UsageError("--dry-run is not there yet")
     typed = _typed(config=config, bootstrap_servers=bootstrap_servers, group=group, file_root=file_root)
     return _replay(settings, wish, replay_id=replay_id, rate=rate, as_json=as_json, typed=typed)
 
@@ -208,12 +208,6 @@ def _replay(
     if end.progress.finished:
         return 0
     return stop.exit_status if stop.asked else 1
-
-
-def _rehearse(
-    settings: Settings, wish: Wish, *, rate: float | None, report: Path | None, as_json: bool
-) -> int:
-    raise UsageError("--dry-run is not there yet")
 
 
 def _introduction(plan: Plan) -> str:
