@@ -114,7 +114,7 @@ def newest_uploads(
         before = sum(records.position().values())
         while not records.finished:
             for record in records.poll_batch(_BATCH_RECORDS, _POLL_SECONDS):
-                _note(record, reader=reader, places=places, newest=newest)
+                note(record, reader=reader, places=places, newest=newest)
             after = sum(records.position().values())
             if not on_read(after - before):
                 return None
@@ -127,14 +127,17 @@ def places_of(ranges: Mapping[TopicPartition, OffsetRange]) -> Places:
     return Places({partition: span.start for partition, span in ranges.items()})
 
 
-def _note(record: InputRecord, *, reader: Reader, places: Places, newest: NewestPerTrack) -> None:
+def note(record: InputRecord, *, reader: Reader, places: Places, newest: NewestPerTrack) -> None:
+    """Add a record's uploads to those of which the newest are wanted."""
     try:
         uploads = reader.read(record).uploads
     except EventError:
         return
     for index, upload in enumerate(uploads):
         place = places.place(record.topic_partition, record.offset, event_index=index)
-        newest.add(upload.event.track_id, (microseconds(upload.event.uploaded_at),), place)
+        # A key whose spelling is not known is told from others by how it is spelled, whichever way that was.
+        told = upload.event.otherwise or upload.event
+        newest.add(told.track_id, (microseconds(upload.event.uploaded_at),), place)
 
 
 def microseconds(moment: datetime) -> int:

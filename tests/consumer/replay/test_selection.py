@@ -9,9 +9,9 @@ import pytest
 from consumer.errors import EventError
 from consumer.jobs import InputRecord
 from consumer.loop.adapters import Reader
-from consumer.replay.newest import Chosen
+from consumer.replay.newest import Chosen, NewestPerTrack
 from consumer.replay.range_consumer import RangeEnd
-from consumer.replay.selection import RANGE_END, SUPERSEDED, Selection, microseconds, places_of
+from consumer.replay.selection import RANGE_END, SUPERSEDED, Selection, microseconds, note, places_of
 from consumer.topic_settings import TopicSettings
 from tests.consumer.records import UPLOADS, upload_record
 from tests.consumer.replay.plans import plan_of
@@ -85,3 +85,11 @@ def test_microseconds_keep_the_order_of_times_to_the_last_digit() -> None:
     moment = datetime(2030, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
     assert microseconds(moment + timedelta(microseconds=1)) - microseconds(moment) == 1
     assert microseconds(datetime(1969, 12, 31, tzinfo=UTC)) == -86_400_000_000
+
+
+def test_objects_whose_keys_could_be_read_alike_do_not_supersede_each_other() -> None:
+    topics = TopicSettings(uploads={"track-uploads": "bucket_notification"})
+    newest = NewestPerTrack()
+    for offset, key in enumerate(["love+hate.mp3", "love%20hate.mp3", "love+hate.mp3"]):
+        note(_notification(offset, key), reader=Reader(topics), places=PLACES, newest=newest)
+    assert newest.places().tolist() == [PLACES.place(UPLOADS, 1), PLACES.place(UPLOADS, 2)]
