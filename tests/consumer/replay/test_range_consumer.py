@@ -68,7 +68,7 @@ def test_a_range_that_ends_with_a_record_needs_no_end() -> None:
     assert not isinstance(last, RangeEnd)
 
 
-@pytest.mark.parametrize("arriving", [(A, 10), (A, 14), _record(13)])
+@pytest.mark.parametrize("arriving", [(A, 10), (A, 14), _record(10), _record(13)])
 def test_a_gap_at_the_stop_ends_in_a_record_that_stands_for_it(
     arriving: InputRecord | tuple[TopicPartition, int],
 ) -> None:
