@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from modelzoo.manifest import Manifest
-from tests.modelzoo.artifacts import make_manifest
+from tests.modelzoo.artifacts import GENRES, make_manifest
 
 
 def changed(**changes: Any) -> dict[str, Any]:
@@ -38,11 +38,27 @@ def test_what_a_newer_version_adds_is_tolerated() -> None:
         {"calibration": [{"min_windows": 1, "temperature": 0.0}]},
         {"calibration": [{"min_windows": 1, "temperature": 1.0}, {"min_windows": 1, "temperature": 2.0}]},
         {"drift_reference": {}},
+        {"drift_shares": {"tempo": [0.1] * 11}},
+        {"label_reference": {"shares": {"blues": 1.0}, "abstained": 0.0, "n_tracks": 5}},
+        {"label_reference": {"shares": dict.fromkeys(GENRES, 0.2), "abstained": 0.1, "n_tracks": 5}},
+        {"confidence_reference": {"edges": [0.5], "shares": [1.0], "n_tracks": 5}},
+        {"confidence_reference": {"edges": [0.5, 0.4], "shares": [0.5, 0.3, 0.2], "n_tracks": 5}},
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Manifest.model_validate(changed(**change))
+
+
+def test_references_of_drift_may_be_absent_and_must_be_whole() -> None:
+    assert make_manifest().label_reference is None
+    names = make_manifest().feature_names
+    with pytest.raises(ValidationError, match="sum to 1"):
+        Manifest.model_validate(changed(drift_shares=dict.fromkeys(names, [0.05] * 11)))
+    with pytest.raises(ValidationError, match="eleven"):
+        Manifest.model_validate(changed(drift_shares=dict.fromkeys(names, [0.1] * 10)))
+    whole = {"shares": dict.fromkeys(GENRES, 0.3), "abstained": 0.1, "n_tracks": 5}
+    assert Manifest.model_validate(changed(label_reference=whole)).label_reference is not None
 
 
 def test_drift_edges_that_fall_are_refused() -> None:
