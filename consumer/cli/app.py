@@ -15,6 +15,7 @@ from consumer.cli.demo import demo
 from consumer.cli.features_group import features
 from consumer.cli.kernels import kernels
 from consumer.cli.label import label
+from consumer.cli.labels import labels
 from consumer.cli.models import models
 from consumer.cli.probe import probe
 from consumer.cli.relabel import relabel
@@ -55,6 +56,7 @@ app.command(rich_help_panel="The service")(watch)
 app.command(rich_help_panel="Operation")(check)
 app.command(rich_help_panel="Operation")(relabel)
 app.command(rich_help_panel="Operation")(probe)
+app.add_typer(labels, name="labels", rich_help_panel="Operation")
 app.add_typer(topics, name="topics", rich_help_panel="Operation")
 app.add_typer(models, name="models", rich_help_panel="Operation")
 app.add_typer(kernels, name="kernels", rich_help_panel="Operation")

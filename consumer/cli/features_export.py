@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from consumer.cli.options import BootstrapServers, Config, Json, UsageError, Verbose, settings_from
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from consumer.tables_file import TableFormat
 
 
 def export(
@@ -67,15 +61,17 @@ def export(
       genrestream features export --declared --from 30d --out train.parquet
       genrestream features export --format csv --out - | head
     """
+    from consumer.cli.exporting import bound_of, form_of, said
+    from consumer.cli.reading_bar import reading_bar
     from consumer.cli.terminal import complain, write_json
     from consumer.logs import configure_command_logs
 
     settings = settings_from(config, overrides={"kafka": {"bootstrap_servers": bootstrap_servers}})
     configure_command_logs(settings.log, verbose=verbose)
-    form = form or _form_of(out)
+    form = form or form_of(out)
     if as_json and str(out) == "-":
         raise UsageError("--json and the table cannot both go to standard output")
-    bounds = _bound("--from", since), _bound("--to", until)
+    bounds = bound_of("--from", since), bound_of("--to", until)
 
     from consumer.kafka import find_ranges
     from consumer.replay.feature_rows import FeatureRows, feature_columns
@@ -83,36 +79,19 @@ def export(
     from featurizer.spec import GTZAN57
 
     ranges = find_ranges(settings.kafka, [settings.topics.features], since=bounds[0], until=bounds[1])
-    rows = FeatureRows(settings.kafka, ranges, spec=GTZAN57, newest=not all_records, declared=declared)
-    windows = write_table(out, form=form, columns=feature_columns(GTZAN57), rows=rows)
+    with reading_bar("reading features", total=sum(map(len, ranges.values()))) as on_read:
+        rows = FeatureRows(
+            settings.kafka,
+            ranges,
+            spec=GTZAN57,
+            newest=not all_records,
+            declared=declared,
+            on_read=on_read,
+        )
+        windows = write_table(out, form=form, columns=feature_columns(GTZAN57), rows=rows)
     if as_json:
         write_json({"out": str(out), "windows": windows, "records": dict(rows.counts)})
     else:
-        complain(f"{windows:,} windows: {_words(rows.counts)}")
+        complain(f"{windows:,} windows: {said(rows.counts)}")
     unread = set(rows.counts) - {"exported", "superseded", "undeclared", "tombstone"}
     return 1 if unread else 0
-
-
-def _form_of(out: Path) -> TableFormat:
-    forms: dict[str, TableFormat] = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
-    if out.suffix not in forms:
-        raise UsageError(f"--format: what is {str(out)!r} to be? choose parquet, csv or jsonl")
-    return forms[out.suffix]
-
-
-def _bound(option: str, text: str | None) -> datetime | int | None:
-    from datetime import UTC, datetime
-
-    from consumer.replay.bounds import parse_bound
-
-    if text is None:
-        return None
-    try:
-        return parse_bound(text, now=datetime.now(UTC))
-    except ValueError as exc:
-        raise UsageError(f"{option}: {exc}") from exc
-
-
-def _words(counts: Counter[str]) -> str:
-    said = [f"{number:,} {word.replace('_', ' ')}" for word, number in sorted(counts.items())]
-    return ", ".join(said) or "no record"
