@@ -49,10 +49,11 @@ def agree_on_plan(settings: Settings, wish: Wish, *, replay_id: str, now: dateti
     from consumer.replay.book import PlanBook, check_wish  # noqa: PLC0415 - loads librdkafka
 
     book = PlanBook(settings, replay_id=replay_id)
+    # A model that is missing is told before a broker is waited for.
+    artifact = None if wish.model is None else load_model(settings)
     plan = book.find()
-    artifact: Artifact | None = None
     if plan is None:
-        artifact = load_model(settings)
+        artifact = artifact or load_model(settings)
         source = wish.source or _DEFAULT_SOURCE
         terms = Terms.of(
             artifact.manifest,

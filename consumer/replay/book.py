@@ -20,6 +20,7 @@ from consumer.replay.plan import Plan, Source, Terms, read_plan, replay_group
 
 _TIMEOUT_SECONDS: Final = 60.0
 """A predecessor that died amid its transaction is waited for: `transaction.timeout.ms`, 15 s by default."""
+_READ_SECONDS: Final = 10.0
 _OTHERS_SECONDS: Final = 5.0
 """How long one who was fenced looks for the other's plan before trying again itself."""
 _LOOK_SECONDS: Final = 0.1
@@ -103,7 +104,7 @@ class PlanBook:
         )
         self._offsets = GroupOffsets(self._kafka)
 
-    def find(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> Plan | None:
+    def find(self, *, timeout_seconds: float = _READ_SECONDS) -> Plan | None:
         """Give the plan; None where there is none.
 
         Raises
