@@ -139,6 +139,18 @@ def test_a_message_that_gives_nothing_away_carries_the_other_reading() -> None:
     assert (other.event_id, other.otherwise) == (event.event_id, None)
 
 
+def test_an_etag_in_quotation_marks_tells_that_the_key_is_literal() -> None:
+    event = upload_of_key("100%25+love.mp3", eTag='"abc"')
+    assert (keys_of(event), event.otherwise) == (("100%25+love.mp3",), None)
+
+
+def test_a_key_at_the_top_tells_how_it_is_spelled_below() -> None:
+    encoded = upload({"Key": "music/100% love.mp3", "Records": [created("100%25+love.mp3")]})
+    literal = upload({"Key": "music/100%25+love.mp3", "Records": [created("100%25+love.mp3")]})
+    assert (keys_of(encoded), encoded.otherwise) == (("100% love.mp3",), None)
+    assert (keys_of(literal), literal.otherwise) == (("100%25+love.mp3",), None)
+
+
 def test_a_key_that_reads_alike_both_ways_has_one_reading() -> None:
     assert upload_of_key("a/b.mp3").otherwise is None
 
