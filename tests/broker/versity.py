@@ -48,7 +48,7 @@ def ensure_program() -> Path:
     """Give the gateway's program, building it where it is missing."""
     target = program()
     target.parent.parent.mkdir(parents=True, exist_ok=True)
-    with target.parent.with_suffix(".lock").open("w") as lock:
+    with target.parent.with_name(f"{target.parent.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_file():
             with tempfile.TemporaryDirectory(dir=target.parent.parent) as scratch:
