@@ -19,8 +19,9 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -152,19 +153,45 @@ def serve(control_fd: str, child: str, *preload: str) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Of 137,000 objects that loading leaves 1,400 are garbage: looking for it took a seventh of the time.
     gc.disable()
-    for name in preload:
-        # What fails here is tried again by the child, which can say so to the parent.
-        with suppress(Exception):
-            module, _, function = name.partition(":")
-            loaded = importlib.import_module(module)
-            if function:
-                getattr(loaded, function)()
+    with _ending_with_parent(int(control_fd)):
+        for name in preload:
+            # What fails here is tried again by the child, which can say so to the parent.
+            with suppress(Exception):
+                module, _, function = name.partition(":")
+                loaded = importlib.import_module(module)
+                if function:
+                    getattr(loaded, function)()
     module, _, function = child.partition(":")
     run: Callable[[Sequence[int]], None] = getattr(importlib.import_module(module), function)
     # What is there now stays: no child's collection shall walk it, and copy the pages that they share.
     gc.freeze()
     gc.enable()
     _Server(socket.socket(fileno=int(control_fd)), run).loop()
+
+
+@contextmanager
+def _ending_with_parent(control_fd: int) -> Iterator[None]:
+    """End this process when the parent's end of the socket closes while the body runs.
+
+    The body may take minutes, where another process compiles and this one waits for it.
+    """
+    done_read, done_write = os.pipe()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(control_fd, select.POLLRDHUP)  # not the requests, which may come already
+        poll.register(done_read, select.POLLHUP)
+        if any(descriptor == control_fd for descriptor, _ in poll.poll()):
+            os._exit(1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        os.close(done_write)
+        watcher.join()  # a process with threads must not fork
+        os.close(done_read)
 
 
 class _Server:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from consumer.decoding.fork_server import ForkServer, Report
+from tests.consumer.decoding.processes import alive, eventually
 
 
 class _Slow:
@@ -82,6 +84,34 @@ def test_children_share_what_a_preloaded_function_made_before_they_were_forked()
                 assert ours.recv(100).decode() == f"[{server.pid}]"
     finally:
         server.close()
+
+
+def load_for_ever() -> NoReturn:
+    while True:
+        time.sleep(60)
+
+
+PARENT = """
+import os, sys
+from consumer.decoding.fork_server import ForkServer
+server = ForkServer("{module}:leave", preload=["{module}:load_for_ever"])
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_server_that_loads_for_ever_ends_with_its_parent() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(module=__name__)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as parent:
+        assert parent.stdout is not None
+        server = int(parent.stdout.readline())
+        assert alive([server])
+        parent.kill()
+        assert eventually(lambda: not alive([server]))
 
 
 def tell_of_collections(descriptors: Sequence[int]) -> None:
