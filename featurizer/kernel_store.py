@@ -22,13 +22,14 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from featurizer.cpu_level import CpuLevel, wanted_level
 from featurizer.errors import MissingExtraError
@@ -38,6 +39,9 @@ FOLDER_VARIABLE: Final = "GENRESTREAM_KERNEL_CACHE"
 """Environment variable that names the folder of all versions and levels."""
 _COMPILERS: Final = ("numba", "llvmlite", "numpy")
 _LOCK: Final = "lock"
+_MOST_WAIT_SECONDS: Final = 300.0
+"""For another process's compilation, which takes 45 s alone; one that hangs must not stop a whole machine."""
+_LOOK_SECONDS: Final = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +74,8 @@ class KernelStore:
     def first_use(self) -> Iterator[None]:
         """Mark the store warm after the body, which uses every kernel once.
 
-        While the store is cold one process at a time compiles; the others wait, then load what it left.
+        While the store is cold one process at a time compiles; the others wait, then load what it left, or
+        after five minutes compile for themselves.
         """
         if self.is_warm:
             yield
@@ -79,10 +84,20 @@ class KernelStore:
             # A full disk, or a folder that somebody cleared away, costs the next process its time only.
             with suppress(OSError):
                 lock = held.enter_context((self.folder / _LOCK).open("ab"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                _lock(lock, within_seconds=_MOST_WAIT_SECONDS)
             yield
             with suppress(OSError):
                 self._mark.touch()
+
+
+def _lock(file: IO[bytes], *, within_seconds: float) -> None:
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_SECONDS)
+    _log.warning("another process has held %s for %g s: going on without it", file.name, within_seconds)
 
 
 def kernel_store(level: CpuLevel | None = None) -> KernelStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -160,3 +161,15 @@ def test_one_process_compiles_while_the_others_wait(places: Path) -> None:
             other.wait(0.3)
     assert other.communicate(timeout=30)[0] == "in\n"
     assert other.returncode == 0
+
+
+def test_a_process_that_compiles_for_ever_does_not_hold_up_the_others_for_ever(
+    places: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = kernel_store()
+    monkeypatch.setattr("featurizer.kernel_store._MOST_WAIT_SECONDS", 0.2)
+    with (store.folder / "lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with store.first_use():
+            pass
+    assert "going on without it" in caplog.text
