@@ -94,9 +94,11 @@ def _lock(file: IO[bytes], *, within_seconds: float) -> None:
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(_LOOK_SECONDS)
+        else:
+            return
     _log.warning("another process has held %s for %g s: going on without it", file.name, within_seconds)
 
 
