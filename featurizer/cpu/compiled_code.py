@@ -41,6 +41,9 @@ class CompiledCode:
     def __init__(self, function: Callable[..., Any], *, folder: Callable[[], Path]) -> None:
         self._function = function
         self._give_folder = folder
+        # Of what this process imported: sources may be edited or upgraded before the function is compiled.
+        # Later processes would take the code of the old ones for that of the new.
+        self._sources = module_digest(function.__module__)
 
     @property
     def cache_path(self) -> str:
@@ -87,10 +90,9 @@ class CompiledCode:
         return f"{self._function.__module__}.{self._function.__qualname__}"
 
     def _path(self, signature: Any, codegen: Any) -> Path | None:
-        sources = module_digest(self._function.__module__)
-        if sources is None:  # typed at a prompt
+        if self._sources is None:  # typed at a prompt
             return None
-        key = repr((sources, str(signature), codegen.magic_tuple(), describe(self._function)))
+        key = repr((self._sources, str(signature), codegen.magic_tuple(), describe(self._function)))
         digest = hashlib.sha256(key.encode()).hexdigest()
         return self._give_folder() / f"{self._function.__name__}-{digest[:24]}"
 
