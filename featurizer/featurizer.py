@@ -36,6 +36,10 @@ _log = logging.getLogger(__name__)
 class Backend(Protocol):
     """Computes features of one chunk of valid windows; several threads may call it at once."""
 
+    @property
+    def precision(self) -> Precision:
+        """Of the Fourier transform."""
+
     def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn windows [batch, window_samples], finite, batch at least 1, into features [batch, width]."""
 
@@ -134,6 +138,11 @@ class Featurizer:
             If the featurizer is closed.
         """
         return self._executor.submit(self, windows)
+
+    @property
+    def precision(self) -> Precision:
+        """Of the Fourier transform: what was asked for, or the device's usual one."""
+        return self._backend.precision
 
     def warm_up(self) -> None:
         """Run one full chunk, so that the first real one does not pay for libraries, plans and caches.

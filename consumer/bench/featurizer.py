@@ -37,12 +37,15 @@ class Sides:
         Librosa's best and plain librosa: one window to its features [57].
     device : str
         Where ours works.
+    precision : str
+        Of our Fourier transform; librosa's is double.
     """
 
     featurize: Callable[[Array], NDArray[np.floating]]
     tuned: Callable[[Array], NDArray[np.floating]]
     naive: Callable[[Array], NDArray[np.floating]]
     device: Literal["cpu", "cuda"]
+    precision: Precision
 
 
 def open_sides(*, device: Device, precision: Precision | None = None) -> Sides:
@@ -66,7 +69,7 @@ def open_sides(*, device: Device, precision: Precision | None = None) -> Sides:
     noise = np.random.default_rng(0).standard_normal(GTZAN57.window_samples).astype(np.float32)
     tuned(noise)
     reference_features(noise)
-    return Sides(featurizer, tuned, reference_features, featurizer.device)
+    return Sides(featurizer, tuned, reference_features, featurizer.device, featurizer.precision)
 
 
 def measure(
@@ -119,6 +122,7 @@ def measure(
         "best_librosa_parity_max_sd": tuned.worst[1],
         "best_librosa_tempo_equal": tuned.tempo_equal,
         "device": sides.device,
+        "precision": sides.precision,
         "n_windows": len(naive),
         "batch_windows": len(batches[0]),
         "sides": {name: _speed(one, windows=len(batches[0])) for name, one in timings.items()},

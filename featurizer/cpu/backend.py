@@ -35,6 +35,11 @@ class CpuBackend:
     vector_width : int, optional
         Float32 lanes of a vector: 4, 8 or 16. By default what the CPU's registers hold.
 
+    Attributes
+    ----------
+    precision : {"single", "double"}
+        Of the transform from samples to spectrum.
+
     Raises
     ------
     ValueError
@@ -47,6 +52,7 @@ class CpuBackend:
         if spec.name != "gtzan57":
             raise ValueError(f"the CPU back end computes gtzan57 only: spec.name={spec.name!r}")
         self._spec = spec
+        self.precision: Precision = precision
         self._dtype = _DTYPES[precision]
         self._vector_width = vector_width or level().vector_bits // _FLOAT_BITS
         self._tables = window_tables(spec, vector_width=self._vector_width, dtype=self._dtype)

@@ -202,5 +202,6 @@ def test_what_a_cpu_needs_is_imported_without_torch_or_librosa(module: str) -> N
 def test_single_precision_keeps_the_tolerance_on_music() -> None:
     windows = np.stack([music(seed) for seed in range(4)])
     with Featurizer(device="cpu") as double, Featurizer(device="cpu", precision="single") as single:
+        assert (double.precision, single.precision) == ("double", "single")
         differences = compare(single(windows), double(windows))
     assert 0 < differences.worst[1] <= TOLERANCE_SD

@@ -49,7 +49,7 @@ def _quick_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     def ours(windows: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.stack([features(window) for window in windows])
 
-    sides = Sides(ours, features, features, "cpu")
+    sides = Sides(ours, features, features, "cpu", "single")
     monkeypatch.setattr("consumer.bench.featurizer.open_sides", lambda **_: sides)
 
 
@@ -69,6 +69,7 @@ def test_the_featurizers_figures_are_one_json_object(audio: Path, capsys: pytest
     assert told["parity_max_sd"] == 0.0
     assert told["tempo_equal"] == 1.0
     assert told["n_windows"] == 2
+    assert told["precision"] == "single"
     assert {"ratio_best_librosa", "ratio_naive_librosa"} <= told.keys()
     assert {"versions", "cpu", "cores", "commit"} <= told["environment"].keys()
 
@@ -77,6 +78,7 @@ def test_the_featurizers_figures_are_one_json_object(audio: Path, capsys: pytest
 def test_people_get_a_table(audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "featurizer", "--audio", str(audio), "--windows", "1"]) == 0
     out, err = capsys.readouterr()
+    assert "single precision" in out
     assert "best librosa" in out
     assert "windows of equal tempo" in out
     assert "reading 1 files" in err
