@@ -32,8 +32,7 @@ _BATCH_RECORDS: Final = 1_000
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _POLL_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.2
-_LOOK_SECONDS: Final = 1.0
-"""Between two looks at how far the others are, once nothing is left to do here."""
+_LOOK_SECONDS: Final = 1.0  # between two looks at how far the others are, once nothing is left to do here
 _READ_SECONDS: Final = 10.0
 
 
@@ -143,10 +142,10 @@ class FeatureReplay:
             self._chosen = newest_features(self._settings.kafka, self._plan.ranges, on_read=self._on_read)
             if self._chosen is None:
                 return self._counts
-        kafka, topics = self._settings.kafka, self._settings.topics
-        member = BatchMember(kafka)
+        settings, notes = self._settings, self._plan.notes
+        member = BatchMember(settings.kafka)
         delivery = TransactionalDelivery(
-            lambda: KafkaProducer(kafka, topics=topics, notes=self._plan.notes),
+            lambda: KafkaProducer(settings.kafka, topics=settings.topics, notes=notes),
             consumer=member,
             clock=self._clock,
         )
