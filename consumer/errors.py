@@ -237,6 +237,18 @@ def reason(error: BaseException) -> str:
     return str(getattr(error, "reason", UnexpectedError.reason))
 
 
+def track_reasons() -> frozenset[str]:
+    """Give the reason of every error that may end a track in the dead letters."""
+    found: set[str] = set()
+    waiting = [cls for cls, what in DISPOSITIONS.items() if what is not Disposition.FATAL]
+    while waiting:
+        cls = waiting.pop()
+        if DISPOSITIONS.get(cls) is not Disposition.FATAL:
+            found.add(str(getattr(cls, "reason", UnexpectedError.reason)))
+            waiting.extend(cls.__subclasses__())
+    return frozenset(found)
+
+
 def exit_status(error: BaseException) -> int:
     """Give the process's exit status for a fatal error."""
     if isinstance(error, FatalError):

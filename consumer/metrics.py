@@ -11,9 +11,11 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
+    ProcessCollector,
     generate_latest,
 )
 
+from consumer.errors import track_reasons
 from consumer.model_metrics import ModelMetrics
 
 _LATENCY_BUCKETS: Final = (
@@ -41,10 +43,18 @@ STAGES: Final = ("fetch", "decode", "wait", "featurize", "score", "publish", "en
 CPU_STAGES: Final = ("fetch", "decode", "featurize", "score")
 """What a track cannot be labelled without; the rest of the CPU time of worker and children is overhead."""
 OUTCOMES: Final = ("labelled", "abstained", "retried", "dead_lettered", "skipped")
+TRANSACTION_RESULTS: Final = ("committed", "aborted", "fenced", "skipped_membership")
+RESTART_CAUSES: Final = ("crashed", "hung", "out_of_memory", "idle_death")
+REBALANCE_KINDS: Final = ("assigned", "revoked", "lost")
+FEATURE_RESULTS: Final = ("logged", "too_large", "refused")
 
 
 class Metrics:
     """Every metric of a worker; attributes are prometheus_client's own types, safe from any thread.
+
+    What an alert counts is there from the start, at 0: a counter that appears with its first event has no
+    increase that Prometheus could see. The process's own metrics (`process_start_time_seconds`, ...) are
+    there too, on Linux.
 
     Parameters
     ----------
@@ -62,11 +72,26 @@ class Metrics:
         self._track_metrics()
         self._kafka_metrics()
         self._machine_metrics()
+        self._begin_at_zero()
         self.models = ModelMetrics(self.registry)
+        ProcessCollector(registry=self.registry)
 
     def expose(self) -> tuple[str, bytes]:
         """Give the content type and the body that Prometheus scrapes."""
         return CONTENT_TYPE_LATEST, generate_latest(self.registry)
+
+    def _begin_at_zero(self) -> None:
+        self.tracks.labels("labelled", "")
+        for reason in sorted(track_reasons()):
+            self.tracks.labels("dead_lettered", reason)
+        for result in TRANSACTION_RESULTS:
+            self.transactions.labels(result)
+        for cause in RESTART_CAUSES:
+            self.decoder_restarts.labels(cause)
+        for kind in REBALANCE_KINDS:
+            self.rebalances.labels(kind)
+        for result in FEATURE_RESULTS:
+            self.feature_records.labels(result)
 
     def _track_metrics(self) -> None:
         self.tracks = Counter(
@@ -174,6 +199,11 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.last_commit = Gauge(
+            "genrestream_last_commit_timestamp_seconds",
+            "When outcomes were committed last, in Unix time by the worker's clock; 0 before the first.",
+            registry=self.registry,
+        )
         self.stale_completions = Counter(
             "genrestream_stale_completions",
             "Completions dropped because their partition had moved or their deadline had passed.",
@@ -208,6 +238,11 @@ class Metrics:
         self.model = Info(
             "genrestream_model",
             "The model that speaks: name, version, features, sha256.",
+            registry=self.registry,
+        )
+        self.worker = Info(
+            "genrestream_worker",
+            "Which consumer group the worker serves, and how it delivers; the others are joined to it.",
             registry=self.registry,
         )
         self.device = Info(

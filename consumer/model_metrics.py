@@ -39,6 +39,8 @@ class ModelMetrics:
             self.in_use.remove(*before)
         self._seats[role] = (role, name, version, sha256)
         self.in_use.labels(role, name, version, sha256).set(1)
+        if role == "shadow":
+            self.shadow_errors.labels(name, version)  # at 0: Prometheus sees no increase in what appears
 
     def _speaking(self) -> None:
         self.in_use = Gauge(

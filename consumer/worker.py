@@ -87,6 +87,7 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.metrics = metrics or Metrics()
+        self.metrics.worker.info({"group": settings.kafka.group, "delivery": settings.kafka.delivery.value})
         self._settings = settings
         self._clock = clock
         self._stop_requests = 0

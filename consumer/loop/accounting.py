@@ -33,6 +33,7 @@ class Accountant:
     def committed(self, outcomes: Iterable[Outcome]) -> None:
         """Account for outcomes whose transaction, or offsets, were committed."""
         now, wall_now = self._clock.monotonic(), self._clock.wall()
+        self._metrics.last_commit.set(wall_now)
         for outcome in outcomes:
             self._metrics.tracks.labels(outcome.ending.value, outcome.reason).inc()
             self._metrics.stage_seconds.labels("publish").observe(max(0.0, now - outcome.settled_at))
