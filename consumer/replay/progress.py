@@ -110,6 +110,7 @@ class ProgressWatch:
         self.latest: ReplayProgress | None = None
 
     def __enter__(self) -> Self:
+        self._seen.clear()  # what came before, as reading and warming up, is no part of the rate
         self._thread.start()
         return self
 
