@@ -80,16 +80,16 @@ def featurizer(
     from consumer.bench.featurizer import SONG_WINDOWS, measure, open_sides
     from consumer.bench.material import find_sources, read_windows, song_batches
     from consumer.cli.bench_setting import tell, temporary_folder
-    from consumer.cli.bench_tables import featurizer_tables
+    from consumer.cli.bench_tables import SIDES, count, featurizer_tables
     from consumer.cli.terminal import complain, progress
 
     sides = open_sides(device=device or "auto", precision=precision)
     with temporary_folder() as folder:
         sources = find_sources(audio, folder=folder)
-        complain(f"reading {len(sources.paths)} files ...")
+        complain(f"reading {count(len(sources.paths), 'file')} ...")
         batches = song_batches(list(read_windows(sources, count=windows)), size=SONG_WINDOWS)
     with progress(3 * len(batches), verb="measuring", lines_follow=False) as bar:
-        result = measure(sides, batches, on_run=bar.advance)
+        result = measure(sides, batches, on_run=lambda side: bar.advance(SIDES[side]))
     return tell("featurizer", {"audio": sources.kind, **result}, as_json=as_json, tables=featurizer_tables)
 
 

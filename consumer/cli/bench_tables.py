@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-_SIDES = {"featurizer": "this featurizer", "best_librosa": "best librosa", "naive_librosa": "plain librosa"}
+SIDES: Final = {
+    "featurizer": "this featurizer",
+    "best_librosa": "best librosa",
+    "naive_librosa": "plain librosa",
+}
 
 
 def featurizer_tables(result: dict[str, Any]) -> Iterator[Table]:
@@ -22,7 +26,7 @@ def featurizer_tables(result: dict[str, Any]) -> Iterator[Table]:
     for name, side in result["sides"].items():
         times = side["cpu_ms_per_window"]
         speed.add_row(
-            _SIDES[name],
+            SIDES[name],
             f"{times['median']:.2f}",
             f"{times['p95']:.2f}",
             f"{side['songs_per_second_per_core']:.2f}",
@@ -43,7 +47,8 @@ def decode_tables(result: dict[str, Any]) -> Iterator[Table]:
     """Show each format by each reader."""
     table = _table(
         f"{result['seconds']:g} s of {result['audio']} music, 44.1 kHz stereo to 22,050 Hz mono",
-        ("format", "by", "CPU ms a song", "p95", "MB/s", "times real time"),
+        ("format", "by", "CPU ms a track", "p95", "MB/s", "times real time"),
+        words=2,
     )
     for name, readers in result["formats"].items():
         for number, (reader, speed) in enumerate(readers.items()):
@@ -62,9 +67,9 @@ def decode_tables(result: dict[str, Any]) -> Iterator[Table]:
 
 def pipeline_tables(result: dict[str, Any]) -> Iterator[Table]:
     """Show what workers do on their cores, where their time goes, and what they hold."""
-    workers = {_cores(one["cores"]): one for one in result["workers"]}
+    workers = {count(one["cores"], "core"): one for one in result["workers"]}
     if result["four_minutes"] is not None:
-        workers[f"{_cores(result['cores'])}, 4 minutes"] = result["four_minutes"]
+        workers[f"{count(result['cores'], 'core')}, 4 minutes"] = result["four_minutes"]
     speed = _table(
         f"MP3s of {result['audio']} music, upload to committed label",
         ("worker", "songs", "songs/s", "songs a CPU second", "overhead", "most time"),
@@ -118,20 +123,22 @@ def latency_tables(result: dict[str, Any]) -> Iterator[Table]:
 def _machine(result: dict[str, Any]) -> dict[str, str]:
     environment = result["environment"]
     return {
-        "machine": f"{environment['cpu']}, {environment['cores']} cores, "
-        f"load {environment['load_average']} at the end",
+        "machine": f"{environment['cpu']}, {count(environment['cores'], 'core')}",
+        "load at the end": str(environment["load_average"]),
         "commit": str(environment["commit"])[:12],
     }
 
 
-def _cores(count: int) -> str:
-    return f"{count} core" if count == 1 else f"{count} cores"
+def count(number: int, thing: str) -> str:
+    """Say how many: ``1 file``, ``2 files``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def _table(title: str, columns: Sequence[str], *, words: int = 1) -> Table:
+    """Begin a table whose first columns hold words, and the others numbers."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if number < words else "right", overflow="fold")
     return table
 
 

@@ -81,7 +81,7 @@ def test_people_get_a_table(audio: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "single precision" in out
     assert "best librosa" in out
     assert "windows of equal tempo" in out
-    assert "reading 1 files" in err
+    assert "reading 1 file ..." in err
 
 
 def test_decoders_are_told_by_format(
