@@ -49,9 +49,15 @@ def test_only_exactly_once_is_transactional() -> None:
     assert at_least["enable.idempotence"] is True
 
 
-def test_the_producer_takes_the_largest_dead_letter_and_batches_fit_the_label_topic() -> None:
-    found = properties.worker_producer(KafkaSettings(), TopicSettings(max_message_bytes=500_000))
-    assert found["message.max.bytes"] == 500_000 + 64 * 1024
+@pytest.mark.parametrize(
+    ("max_feature_bytes", "largest"), [(1_000, 500_000 + 64 * 1024), (2_000_000, 2_000_000)]
+)
+def test_the_producer_takes_the_largest_record_and_batches_fit_the_label_topic(
+    max_feature_bytes: int, largest: int
+) -> None:
+    topics = TopicSettings(max_message_bytes=500_000, max_feature_bytes=max_feature_bytes)
+    found = properties.worker_producer(KafkaSettings(), topics)
+    assert found["message.max.bytes"] == largest
     assert found["batch.size"] == 500_000
 
 
