@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 from consumer.config import Delivery, KafkaSettings
 from consumer.kafka import properties
 from consumer.topic_settings import TopicSettings
