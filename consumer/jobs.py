@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 from consumer.events import TrackLabelled, TrackUploaded
 from consumer.feature_record import TrackFeatures
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""In order, a name perhaps more than once; Kafka knows values that are null."""
 
 
 class TopicPartition(NamedTuple):

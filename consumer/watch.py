@@ -16,6 +16,7 @@ from consumer.errors import ConsumerError
 from consumer.events import TrackLabelled, decode_upload
 from consumer.jobs import InputRecord
 from consumer.kafka import Start, TopicReader
+from consumer.loop.provenance import is_marker
 from consumer.ports import BrokerError
 
 _POLL_SECONDS: Final = 0.2
@@ -74,7 +75,10 @@ Ended = TrackLabelled | DeadLetter
 def read_dead_letter(record: InputRecord) -> DeadLetter:
     """Read a dead letter; a header of the upload's own that shares a name stands before ours and loses."""
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    event_id, track_id = None, record.key.decode("utf-8", "replace") if record.key else None
+    event_id, track_id = (
+        headers.get("event-id"),
+        record.key.decode("utf-8", "replace") if record.key else None,
+    )
     try:
         upload = decode_upload(record.value)
         event_id, track_id = upload.event_id, upload.track_id
@@ -168,7 +172,7 @@ class Watcher:
 
     def _read(self, record: InputRecord) -> Ended | None:
         if record.topic_partition.topic == self._dead_letters_topic:
-            return read_dead_letter(record)
+            return None if is_marker(record) else read_dead_letter(record)
         try:
             return TrackLabelled.model_validate_json(record.value or b"")
         except ValidationError as exc:

@@ -12,6 +12,7 @@ from consumer.cli.bench import bench
 from consumer.cli.bench_relabel import relabel as bench_relabel
 from consumer.cli.check import check
 from consumer.cli.demo import demo
+from consumer.cli.dlq import dlq
 from consumer.cli.features_group import features
 from consumer.cli.kernels import kernels
 from consumer.cli.label import label
@@ -57,6 +58,7 @@ app.command(rich_help_panel="Operation")(check)
 app.command(rich_help_panel="Operation")(relabel)
 app.command(rich_help_panel="Operation")(probe)
 app.add_typer(labels, name="labels", rich_help_panel="Operation")
+app.add_typer(dlq, name="dlq", rich_help_panel="Operation")
 app.add_typer(topics, name="topics", rich_help_panel="Operation")
 app.add_typer(models, name="models", rich_help_panel="Operation")
 app.add_typer(kernels, name="kernels", rich_help_panel="Operation")

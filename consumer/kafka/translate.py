@@ -82,8 +82,8 @@ def input_record(message: ck.Message) -> InputRecord:
     )
 
 
-def _as_bytes(value: str | bytes | None) -> bytes:
-    return value.encode() if isinstance(value, str) else value or b""
+def _as_bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
 
 
 def place(partition: ck.TopicPartition) -> TopicPartition:

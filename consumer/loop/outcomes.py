@@ -218,7 +218,12 @@ class Settler:
             self._topics.dead_letters,
             key=case.provenance.origin.key,
             value=case.record.value,
-            headers=dead_letter_headers(case.provenance, error, now=self._wall_clock()),
+            headers=dead_letter_headers(
+                case.provenance,
+                error,
+                now=self._wall_clock(),
+                event_id=case.upload.event.event_id if case.upload else None,
+            ),
         )
         limit = self._topics.max_dead_letter_bytes if max_bytes is None else max_bytes
         output = whole if whole.size_bytes <= limit else _truncated(whole, case=case, limit=limit)

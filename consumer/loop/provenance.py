@@ -17,9 +17,14 @@ the upload's that happens to share a name is kept and the last of a name is alwa
 `not-before`        retries only: RFC 3339 in UTC, when the coming delivery is due
 `attempts`          dead letters only: deliveries made
 `failed-at`         dead letters only: RFC 3339 in UTC
+`event-id`          dead letters only, where the record held a readable event whose id has 256 bytes at most
 `replay-id`         dead letters of a replay only: which
 `truncated`         dead letters only, where the topic could not take it whole: bytes of the original value
 ==================  =============================================================================
+
+Beside the dead letters, their topic holds markers: the key of a dead letter, no value, and of ours only the
+headers `redriven` (its `PARTITION/OFFSET`), `redriven-to` and `redriven-at`. Whoever reads the topic skips
+them.
 """
 
 from __future__ import annotations
@@ -60,6 +65,9 @@ _CLOUD_EVENT_HEADERS: Final = frozenset(
     )
 )
 """CloudEvents' context attributes in binary mode; its extensions are carried on."""
+REDRIVEN: Final = "redriven"
+"""The header that makes a record of the dead-letter topic a marker."""
+_MAX_EVENT_ID_BYTES: Final = 256  # ids are short but for hostile ones, and our headers must fit any topic
 _MAX_MESSAGE_LENGTH: Final = 1_024  # characters: a decoder's whole standard error does not belong in a header
 
 
@@ -151,19 +159,42 @@ def retry_headers(provenance: Provenance, error: BaseException, *, now: float, n
     )
 
 
-def dead_letter_headers(provenance: Provenance, error: BaseException, *, now: float) -> Headers:
-    """Give the headers of a dead letter; `now` in seconds since the epoch."""
+def dead_letter_headers(
+    provenance: Provenance, error: BaseException, *, now: float, event_id: str | None = None
+) -> Headers:
+    """Give the headers of a dead letter; `now` in seconds since the epoch.
+
+    `event_id` says which of a record's events failed.
+    """
     replay_id = provenance.replay_id
+    event = (event_id or "").encode()
     return (
         *provenance.carried,
         *_failure_headers(provenance, error, now=now),
         ("attempts", _number(provenance.attempt)),
         ("failed-at", _moment(now)),
+        *((("event-id", event),) if 0 < len(event) <= _MAX_EVENT_ID_BYTES else ()),
         *(() if replay_id is None else (("replay-id", replay_id.encode()),)),
     )
 
 
-def _describes_the_upload(name: str, value: bytes) -> bool:
+def split_dead_letter(headers: Headers) -> tuple[Headers, Headers]:
+    """Part what a dead letter carries of its upload from our block, which is empty in a stranger's record."""
+    names = [name for name, _ in headers]
+    if "reason" not in names:
+        return headers, ()
+    # The block begins with it, and an upload's own of that name stands before.
+    start = len(names) - 1 - names[::-1].index("reason")
+    return headers[:start], headers[start:]
+
+
+def is_marker(record: InputRecord) -> bool:
+    """Tell a marker, which says that a dead letter was redriven, from a dead letter."""
+    names = {name for name, _ in record.headers}
+    return record.value is None and REDRIVEN in names and "reason" not in names
+
+
+def _describes_the_upload(name: str, value: bytes | None) -> bool:
     if name.lower() == "content-type":
         return (value or b"").strip().lower().startswith(b"application/cloudevents")
     return name.lower() in _CLOUD_EVENT_HEADERS

@@ -73,7 +73,7 @@ def _asyncapi() -> dict[str, Any]:
         # One of the three, by the topic's adapter.
         "uploads": (next(iter(topics.uploads)), ("trackUploaded", *foreign_messages())),
         "labels": (topics.labels, ("trackLabelled",)),
-        "deadLetters": (topics.dead_letters, ("deadLetter",)),
+        "deadLetters": (topics.dead_letters, ("deadLetter", "redriveMarker")),
         "features": (topics.features, ("trackFeatures",)),
         **{
             f"retries{number}": (retry.topic, ("retry",))
@@ -123,6 +123,19 @@ def _messages() -> dict[str, Any]:
         "deadLetter": {
             "summary": "An upload that cannot be labelled: its original key and bytes.",
             "headers": {"$ref": "dead_letter_headers.json"},
+        },
+        "redriveMarker": {
+            "summary": "Says that the dead letter named by the header `redriven` was redriven; no value.",
+            "headers": {
+                "type": "object",
+                "required": ["redriven"],
+                "properties": {
+                    "redriven": {"type": "string", "pattern": "^[0-9]+/[0-9]+$"},
+                    "redriven-to": {"type": "string", "description": "The topic that the upload went to."},
+                    "redriven-at": {"type": "string", "format": "date-time"},
+                },
+            },
+            "payload": {"type": "null"},
         },
         "retry": {"headers": {"$ref": "retry_headers.json"}, "payload": upload},
     }

@@ -34,6 +34,10 @@ class DeadLetterHeaders(_FailureHeaders):
 
     attempts: Annotated[Decimal, Field(description="Deliveries made.")]
     failed_at: Annotated[AwareDatetime, Field(description="When the last attempt failed.")]
+    event_id: Annotated[
+        str | None,
+        Field(description="Which of the record's events failed, where it could be read and its id is short."),
+    ] = None
     truncated: Annotated[
         Decimal | None,
         Field(description="Bytes of the original value, where the topic could not take it whole."),

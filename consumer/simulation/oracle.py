@@ -150,7 +150,7 @@ class Oracle:
                 if partition.topic in self._topics.uploads:
                     delivered = Delivered(partition, record.offset, 1)
                 else:
-                    headers = dict(record.headers)
+                    headers = {name: value or b"" for name, value in record.headers}
                     delivered = _delivered(headers, attempt=int(headers["attempt"]))
                     self._count(delivered._replace(attempt=delivered.attempt - 1), record)
                     due = datetime.fromisoformat(headers["not-before"].decode()).timestamp()
@@ -169,7 +169,7 @@ class Oracle:
                 yield self._ended(record)
         for partition in self._retries:
             for record in self._broker.log(partition).committed_behind_open():
-                headers = dict(record.headers)
+                headers = {name: value or b"" for name, value in record.headers}
                 yield _delivered(headers, attempt=int(headers["attempt"]) - 1)
 
     def _new_records(self, partition: TopicPartition) -> Iterator[InputRecord]:
@@ -180,7 +180,7 @@ class Oracle:
 
     def _ended(self, record: InputRecord) -> Delivered:
         if record.topic_partition.topic == self._topics.dead_letters:
-            headers = dict(record.headers)
+            headers = {name: value or b"" for name, value in record.headers}
             if headers["reason"] == b"result_too_large":  # without its timeline every simulated label fits
                 raise ViolationError("a label that fits its topic was dead-lettered for its size")
             return _delivered(headers, attempt=int(headers["attempts"]))

@@ -141,4 +141,4 @@ class Bench:
 
 
 def _text(record: InputRecord) -> dict[str, str]:
-    return {name: value.decode() for name, value in record.headers}
+    return {name: (value or b"").decode() for name, value in record.headers}

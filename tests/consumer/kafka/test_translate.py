@@ -105,7 +105,7 @@ def test_a_message_becomes_a_record_with_its_bytes_untouched() -> None:
     record = input_record(message)
     assert record.topic_partition == TopicPartition("t", 2)
     assert (record.offset, record.key, record.value) == (7, b"\xff", b"")
-    assert record.headers == (("a", b"1"), ("a", b""), ("b", b"\0"))
+    assert record.headers == (("a", b"1"), ("a", None), ("b", b"\0"))
     assert record.timestamp_ms == 1_700_000_000_123
 
 

@@ -48,7 +48,7 @@ def _output(outcome: Outcome) -> OutputRecord:
 
 
 def _headers(outcome: Outcome) -> dict[str, str]:
-    return {name: value.decode() for name, value in _output(outcome).headers}
+    return {name: (value or b"").decode() for name, value in _output(outcome).headers}
 
 
 def _with_timeline(n_windows: int) -> TrackLabelled:

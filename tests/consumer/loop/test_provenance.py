@@ -52,7 +52,7 @@ def test_a_retry_without_a_readable_block_of_ours_counts_as_a_first_delivery(hea
 def test_a_result_carries_all_headers_but_those_that_make_a_message_a_cloud_event() -> None:
     ours = (("traceparent", b"00-a"), ("ce_tenant", b"blue"), ("content-type", b"application/json"))
     envelope = (("ce_id", b"1"), ("CE_Type", b"t"), ("Content-Type", b" Application/CloudEvents+json"))
-    odd: Headers = (("x", None), ("content-type", None))  # type: ignore[assignment]  # others may write null
+    odd: Headers = (("x", None), ("content-type", None))  # others may write null
     provenance = provenance_of_upload(upload_record(headers=(*envelope, *ours, *odd)))
     assert provenance.for_results == (*ours, *odd)
     assert provenance.carried == (*envelope, *ours, *odd)

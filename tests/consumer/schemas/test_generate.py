@@ -52,7 +52,7 @@ def _record() -> InputRecord:
 
 
 def _as_json(headers: Headers) -> dict[str, Any]:
-    return {name: value.decode() for name, value in headers}
+    return {name: (value or b"").decode() for name, value in headers}
 
 
 @pytest.mark.parametrize("kind", ["dead_letter_headers", "retry_headers"])

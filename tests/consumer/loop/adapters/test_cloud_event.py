@@ -109,7 +109,8 @@ def test_a_structured_event_without_a_content_type_is_known_by_its_version() -> 
 def test_headers_are_known_in_any_case_and_a_null_one_says_nothing() -> None:
     value, headers = binary()
     shouted = tuple((name.upper(), text) for name, text in headers)
-    assert event_of(read(value, headers=(*shouted, ("CE_DATASCHEMA", None)))) == EXPECTED  # type: ignore[arg-type]  # another producer may write null
+    # Another producer may write null.
+    assert event_of(read(value, headers=(*shouted, ("CE_DATASCHEMA", None)))) == EXPECTED
 
 
 def test_an_event_without_a_time_was_uploaded_when_it_arrived() -> None:
