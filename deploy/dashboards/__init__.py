@@ -1,0 +1,1 @@
+"""Turns descriptions of panels into the dashboards of deploy/grafana: `python -m deploy.dashboards`."""
