@@ -24,6 +24,7 @@ from consumer.replay.newest import Chosen
 from consumer.replay.newest_features import newest_features
 from consumer.replay.pace import Pace
 from consumer.replay.plan import Plan
+from consumer.replay.rare_collections import rare_collections
 from consumer.replay.selection import places_of
 from featurizer.spec import GTZAN57
 
@@ -128,6 +129,7 @@ class FeatureReplay:
         self._finished: set[TopicPartition] = set()
         self._counts: Counter[str] = Counter()
 
+    @rare_collections()
     def run(self) -> Counter[str]:
         """Work until every range is done, by whomever, or a stop is asked for; give what became of what.
 
@@ -142,13 +144,8 @@ class FeatureReplay:
             self._chosen = newest_features(self._settings.kafka, self._plan.ranges, on_read=self._on_read)
             if self._chosen is None:
                 return self._counts
-        settings, notes = self._settings, self._plan.notes
-        member = BatchMember(settings.kafka)
-        delivery = TransactionalDelivery(
-            lambda: KafkaProducer(settings.kafka, topics=settings.topics, notes=notes),
-            consumer=member,
-            clock=self._clock,
-        )
+        member = BatchMember(self._settings.kafka)
+        delivery = TransactionalDelivery(self._new_producer, consumer=member, clock=self._clock)
         try:
             member.subscribe(self._plan.topics)
             self._work(member, delivery)
@@ -156,6 +153,9 @@ class FeatureReplay:
             delivery.close()
             member.close()
         return self._counts
+
+    def _new_producer(self) -> KafkaProducer:
+        return KafkaProducer(self._settings.kafka, topics=self._settings.topics, notes=self._plan.notes)
 
     def _on_read(self, records: int) -> bool:
         self._listeners.on_read(records)

@@ -77,9 +77,9 @@ def test_tracks_of_any_length_are_scored_in_one_call_and_labelled_each_for_itsel
 
 def test_more_windows_than_one_call_takes_are_scored_in_several() -> None:
     model = SoftmaxOfThree()
-    probabilities, verdicts = score_tracks([features_of("long", n_windows=10_000)], model)
-    assert model.batches == [8_192, 1_808]
-    assert len(probabilities) == len(verdicts.window_tops) == 10_000
+    probabilities, verdicts = score_tracks([features_of("long", n_windows=1_200)], model)
+    assert model.batches == [512, 512, 176]
+    assert len(probabilities) == len(verdicts.window_tops) == 1_200
 
 
 def test_an_unsure_track_abstains() -> None:
