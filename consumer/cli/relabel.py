@@ -117,6 +117,9 @@ def relabel(
     it goes on where it stood with --replay-id; several processes with the same id share the work.
     Uploads that fail are dead-lettered, and their labels stay.
 
+    With --dry-run nothing is written to Kafka: the newest uploads are labelled by the model, compared
+    with the current labels, and what would change is reported. Stopped, it reports what it has seen.
+
     Exit status: 0 the replay is complete, 1 broker lost or a bug, 2 wrong usage or settings, 4 model
     or device, 5 refused by the broker, 130 after Ctrl-C and 143 after SIGTERM, both of which drain.
 
@@ -146,7 +149,9 @@ def relabel(
     configure_command_logs(settings.log, verbose=verbose)
     wish = _wish(source, model, since=since, until=until, all_uploads=all_uploads)
     if dry_run:
-        raise UsageError("--dry-run is not there yet")
+        from consumer.cli.dry_run import dry_run as run_dry
+
+        return run_dry(settings, wish, rate=rate, page=report, as_json=as_json)
     typed = _typed(config=config, bootstrap_servers=bootstrap_servers, group=group, file_root=file_root)
     return _replay(settings, wish, replay_id=replay_id, rate=rate, as_json=as_json, typed=typed)
 

@@ -14,6 +14,8 @@ from consumer.replay.progress import ReplayProgress
     [
         (["--report", "page.html"], "--report is of a --dry-run"),
         (["--dry-run", "--replay-id", "r1"], "leaves no replay behind"),
+        (["--dry-run", "--all-uploads"], "judges each track's newest upload"),
+        (["--dry-run", "--report", "/nowhere/at/all/page.html"], "no such folder"),
         (["--rate", "0"], "--rate"),
         (["--source", "labels"], "--source"),
         (["--model", "../x"], "not a model"),
