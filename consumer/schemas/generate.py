@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,11 +97,20 @@ def _asyncapi() -> dict[str, Any]:
             for channel, (address, messages) in channels.items()
         },
         "operations": {
-            channel: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
-            for channel, action in _OPERATIONS.items()
+            name: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+            for name, (action, channel) in _operations(channels).items()
         },
         "components": {"messages": _messages()},
     }
+
+
+def _operations(channels: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give what a worker does with each channel; an event that is to be tried again, it sends and receives."""
+    found = {channel: (action, channel) for channel, action in _OPERATIONS.items()}
+    for channel in channels:
+        if channel not in _OPERATIONS:
+            found |= {channel: ("send", channel), f"{channel}Due": ("receive", channel)}
+    return found
 
 
 def _messages() -> dict[str, Any]:
