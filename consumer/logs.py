@@ -1,4 +1,34 @@
-"""Turns log calls into lines on standard error: for people on a terminal, JSON in a pipe."""
+"""Turns log calls into lines on standard error: for people on a terminal, JSON in a pipe.
+
+Each line of JSON has `timestamp` (RFC 3339 in UTC), `level` and `event`, a constant text. An event that a
+worker read ends in one line, once it is committed:
+
+========================  ========  =========================================================================
+`event`                   level     beside the fields below
+========================  ========  =========================================================================
+`track labelled`          info      `status` (labelled, abstained), `genre`, `confidence`, `seconds` from
+                                    upload to commit, `model`, `model_version`, `result_id`
+`track will be retried`   warning   `reason`, `error`
+`track dead-lettered`     warning   `reason`, `error`
+`record skipped`          info      `reason`
+========================  ========  =========================================================================
+
+=================================  ==========================================================================
+field                              meaning
+=================================  ==========================================================================
+`track_id`, `event_id`             of the upload; null where it could not be read
+`topic`, `partition`, `offset`     the record that was read: of the upload, or of a retry
+`attempt`                          number of this delivery, from 1
+`origin`                           of a retry: where the upload first arrived, as `TOPIC/PARTITION/OFFSET`
+`trace_id`                         of the upload's `traceparent`, where it has one
+`replay_id`                        of a replay
+=================================  ==========================================================================
+
+`features left out of the log` (warning) has the same fields. So `event_id` follows an upload through its
+retries, and `trace_id` through other services. What is said of a track before its end has what is known
+there: `decoder died` and `unexpected error` of a decoding child have `track_id`; `shadow failed` and
+`unexpected error` of the pipeline have `event_id` too.
+"""
 
 from __future__ import annotations
 

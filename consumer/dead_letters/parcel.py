@@ -3,7 +3,8 @@
 The upload is the original value with the original key. Where the letter holds a record of several events (a
 bucket notification, a batch of CloudEvents) of which one failed, only that one is published, as a
 `TrackUploaded`, which the topics of all adapters take: its neighbours have their labels. A letter without an
-`event-id` is redriven whole, which repeats its neighbours; their labels then share their `event_id`.
+`event-id` is redriven whole, which repeats its neighbours; their labels then share their `event_id`, and
+their `result_id` too where the same model speaks.
 """
 
 from __future__ import annotations

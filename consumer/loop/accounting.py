@@ -11,6 +11,7 @@ from consumer.events import TrackLabelled
 from consumer.loop.delivery import Progress, Report
 from consumer.loop.outcomes import Ending, Outcome
 from consumer.metrics import Metrics
+from consumer.trace_context import trace_context_of
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +90,9 @@ class Accountant:
             genre=label.genre,
             confidence=round(label.confidence, 4),
             seconds=round(seconds, 3),
+            model=label.model.name,
+            model_version=label.model.version,
+            result_id=label.result_id,
             **_where(outcome),
         )
 
@@ -100,16 +104,26 @@ class Accountant:
             "track dead-lettered" if outcome.ending is Ending.DEAD_LETTERED else "track will be retried",
             reason=outcome.reason,
             error=str(outcome.error),
-            attempt=outcome.case.provenance.attempt,
             **_where(outcome),
         )
 
 
 def _where(outcome: Outcome) -> dict[str, str | int | None]:
-    record, upload = outcome.case.record, outcome.case.upload
-    return {
+    """Give what every line about an event has, so that it can be followed from upload to label."""
+    record, upload, past = outcome.case.record, outcome.case.upload, outcome.case.provenance
+    fields: dict[str, str | int | None] = {
         "track_id": upload.event.track_id if upload else None,
+        "event_id": upload.event.event_id if upload else None,
         "topic": record.topic_partition.topic,
         "partition": record.topic_partition.partition,
         "offset": record.offset,
+        "attempt": past.attempt,
     }
+    if past.attempt > 1:
+        origin = past.origin.topic_partition
+        fields["origin"] = f"{origin.topic}/{origin.partition}/{past.origin.offset}"
+    if past.replay_id is not None:
+        fields["replay_id"] = past.replay_id
+    if (trace := trace_context_of(past.carried)) is not None:
+        fields["trace_id"] = trace.trace_id
+    return fields

@@ -284,7 +284,8 @@ class Labelling:
     def _complete(self, number: int, error: Exception) -> None:
         track = self._tracks.pop(number)
         if not isinstance(error, _OURS):
-            _log.error("unexpected error", track_id=track.job.event.track_id, exc_info=error)
+            event = track.job.event
+            _log.error("unexpected error", track_id=event.track_id, event_id=event.event_id, exc_info=error)
             error = UnexpectedError(f"{type(error).__name__}: {error}")
         self._completions.append(Completion(track.job.ticket, error))
 

@@ -63,7 +63,12 @@ class Shadow:
             verdict = decide(scorer(heard.features), scorer.manifest)
         except Exception as exc:  # noqa: BLE001 - a model on trial may fail in any way, and no label with it
             models.shadow_errors.labels(*of_model).inc()
-            _log.warning("shadow failed", track_id=heard.label.track_id, error=f"{type(exc).__name__}: {exc}")
+            _log.warning(
+                "shadow failed",
+                track_id=heard.label.track_id,
+                event_id=heard.label.event_id,
+                error=f"{type(exc).__name__}: {exc}",
+            )
             return
         agrees = verdict.genres[0][0] == heard.label.genres[0].genre
         models.shadow_agreement.labels(*of_model, "true" if agrees else "false").inc()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.clock import Clock
 from consumer.errors import AudioNotFoundError
 from consumer.events import DeclaredGenre, TrackLabelled
+from consumer.jobs import Headers, InputRecord
 from consumer.loop.accounting import Accountant
 from consumer.loop.outcomes import Ending, Outcome, Settler
+from consumer.loop.provenance import retry_headers
 from consumer.metrics import Metrics
 from tests.consumer.engines import label_for
 from tests.consumer.feature_records import features_of
-from tests.consumer.records import NOW, case_of, settings_with, upload_event, upload_record
+from tests.consumer.records import NOW, RETRIES, case_of, settings_with, upload_event, upload_record
 
 CLOCK = Clock(monotonic=lambda: 50.0, wall=lambda: NOW + 1.5, sleep=lambda _: None)
 
@@ -98,3 +101,42 @@ def test_each_outcome_of_a_flush_is_counted(metrics: Metrics) -> None:
     Accountant(metrics, clock=CLOCK).committed([outcome, replace(outcome, ending=Ending.LABELLED)])
 
     assert _value(metrics, "tracks_total", outcome="labelled", reason="") == 2
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACED: Headers = (("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode()),)
+
+
+def test_every_line_about_an_event_says_which_and_from_where_and_of_a_retry_also_its_origin(
+    metrics: Metrics,
+) -> None:
+    settler = Settler(settings_with(), clock=lambda: 49.5, wall_clock=CLOCK.wall)
+    first = case_of(upload_record(7, headers=TRACED))
+    headers = retry_headers(first.provenance, AudioNotFoundError("gone"), now=NOW, not_before=NOW)
+    again = case_of(InputRecord(RETRIES, 3, b"t", first.record.value, headers))
+    with capture_logs() as lines:
+        Accountant(metrics, clock=CLOCK).committed(
+            [settler.settle(case, AudioNotFoundError("gone")) for case in (first, again)]
+            + [settler.settle(case, label_for(upload_event())) for case in (first, again)]
+        )
+    assert len(lines) == 4
+    for line in lines:
+        assert (line["track_id"], line["event_id"], line["trace_id"]) == ("track-1", "event-1", TRACE)
+    for line in lines[::2]:
+        assert (line["topic"], line["partition"], line["offset"]) == ("track-uploads", 0, 7)
+        assert line["attempt"] == 1
+        assert "origin" not in line
+    for line in lines[1::2]:
+        assert (line["topic"], line["offset"], line["attempt"]) == (RETRIES.topic, 3, 2)
+        assert line["origin"] == "track-uploads/0/7"
+    assert {"model", "model_version", "result_id"} <= lines[2].keys()
+
+
+def test_an_unreadable_record_without_a_trace_has_a_line_too(metrics: Metrics) -> None:
+    case = replace(case_of(upload_record(7)), upload=None)
+    settler = Settler(settings_with(), clock=lambda: 49.5, wall_clock=CLOCK.wall)
+    with capture_logs() as lines:
+        Accountant(metrics, clock=CLOCK).committed([settler.settle(case, AudioNotFoundError("gone"))])
+    assert lines[0]["track_id"] is None
+    assert lines[0]["offset"] == 7
+    assert "trace_id" not in lines[0]
