@@ -37,6 +37,7 @@ NOT_RUN: Final = {
     "make test": "it is what runs this test",
     ".venv/bin/genrestream bench pipeline --audio ~/Music": "test_bench.py measures fewer tracks",
     ".venv/bin/genrestream bench latency": "test_bench.py measures fewer tracks",
+    ".venv/bin/genrestream bench relabel": "test_bench_relabel.py measures fewer tracks",
 }
 SMALLER: Final = {
     ".venv/bin/genrestream bench featurizer": " --windows 2",
@@ -108,6 +109,7 @@ class Reader:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        self.home = home
         self.running = running
         self.outputs: dict[str, str] = {}
         self.watch: Running | None = None
@@ -191,3 +193,11 @@ def test_a_submitted_song_becomes_a_label_that_watch_shows(reader: Reader) -> No
     label = json.loads(reader.watch.wait_for("song.mp3"))
     assert label["status"] in ("labelled", "abstained")
     assert label["declared"]["genre"] == "jazz"
+
+
+def test_the_song_is_labelled_again_and_each_track_exported_once(reader: Reader) -> None:
+    churn = (reader.home / "churn.html").read_text()
+    assert "<html" in churn
+    header, *rows = (reader.home / "labels.csv").read_text().splitlines()
+    assert header.startswith("track_id,")
+    assert len(rows) <= 1  # the worker may not have been there yet
