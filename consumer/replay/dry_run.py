@@ -150,8 +150,7 @@ def try_model(settings: Settings, run: DryRun, *, stop: StopRequest, onlooker: O
     """Label the newest upload of each track by the model and report what would change; blocks.
 
     Nothing is written to Kafka and no group is joined. Where a stop is asked for the report is about what
-    was done until then. Memory is some 75 bytes a track that has a label, 16 a track that is compared, and
-    100 while the newest are looked for.
+    was done until then. Memory is some 150 bytes a track.
 
     Parameters
     ----------

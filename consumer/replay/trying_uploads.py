@@ -88,12 +88,14 @@ def judge_uploads(settings: Settings, run: DryRun, *, tally: ChurnTally, watch: 
 def _uploads(
     reader: RangeReader, selection: Selection, *, tally: ChurnTally, told: Callable[[int], None]
 ) -> Iterator[TrackUploaded]:
-    first = sum(reader.position().values())
+    first, done = sum(reader.position().values()), 0
     while not reader.finished:
-        records = reader.poll_batch(_BATCH_RECORDS)
-        for record in records:
+        for record in reader.poll_batch(_BATCH_RECORDS):
             yield from read_uploads(record, selection, tally=tally)
-        told(sum(reader.position().values()) - first)
+            done += 1
+            told(done)
+        done = sum(reader.position().values()) - first  # gaps between the offsets count
+        told(done)
 
 
 def read_uploads(record: InputRecord, selection: Selection, *, tally: ChurnTally) -> Iterator[TrackUploaded]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,28 @@ import pytest
 from consumer.cli.app import run
 from consumer.clock import SYSTEM_CLOCK
 from consumer.config import KafkaSettings, Settings
-from consumer.events import TrackLabelled, TrackUploaded
+from consumer.current_labels import CurrentLabels
+from consumer.events import TrackLabelled
 from consumer.feature_codec import encode_features
 from consumer.feature_record import TrackFeatures
 from consumer.jobs import InputRecord, OutputRecord, TopicPartition
-from consumer.kafka import KafkaAdmin, Publisher, find_ranges
+from consumer.kafka import find_ranges
 from consumer.replay.feature_labels import FeatureLabeller
 from featurizer.spec import GTZAN57
 from modelzoo.registry import Registry
 from modelzoo.scorer import OnnxScorer
-from tests.broker.harness import SECONDS, Broker, Topics, make_topics, uploads_of
-from tests.broker.workers import Workers
-from tests.consumer.engines import MOMENT, label_for
+from tests.broker.harness import (
+    Broker,
+    Topics,
+    make_topics,
+    uploads_of,
+)
+from tests.broker.traces import publish_records, traces_of
+from tests.consumer.engines import MOMENT
 from tests.consumer.feature_records import features_of
 from tests.modelzoo.artifacts import linear_model, write_model
 
 Kafka = Callable[..., KafkaSettings]
-Traces = Callable[[], tuple[dict[TopicPartition, int], set[str]]]
 
 LIVE, NEW = "1.0.0", "2.0.0"
 
@@ -47,20 +53,6 @@ def registry(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def traces(kafka: Kafka, topics: Topics) -> Traces:
-    """Says where every topic ends and which groups there are."""
-
-    def look() -> tuple[dict[TopicPartition, int], set[str]]:
-        names = [uploads_of(topics), topics.labels, topics.dead_letters, topics.features]
-        names += [retry.topic for retry in topics.retries]
-        groups = KafkaAdmin(kafka(), timeout_seconds=SECONDS)._client.list_consumer_groups().result(SECONDS)
-        ends = {place: span.stop for place, span in find_ranges(kafka(), names).items()}
-        return ends, {group.group_id for group in groups.valid}
-
-    return look
-
-
-@pytest.fixture
 def config(kafka: Kafka, topics: Topics, registry: Path, tmp_path: Path) -> Path:
     path = tmp_path / "settings.toml"
     path.write_text(
@@ -70,13 +62,6 @@ def config(kafka: Kafka, topics: Topics, registry: Path, tmp_path: Path) -> Path
         f'[model]\nregistry = "{registry}"\nname = "linear"\n[worker]\ndevice = "cpu"\n'
     )
     return path
-
-
-def _publish(kafka: KafkaSettings, records: list[OutputRecord]) -> None:
-    with Publisher(kafka) as publisher:
-        for record in records:
-            publisher.publish(record)
-        assert publisher.flush(timeout_seconds=SECONDS) == 0
 
 
 def _labels_by(registry: Path, version: str, tracks: list[TrackFeatures]) -> dict[str, TrackLabelled]:
@@ -105,7 +90,6 @@ def test_the_feature_log_is_judged_as_a_replay_would_label_it(
     topics: Topics,
     registry: Path,
     config: Path,
-    traces: Traces,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
@@ -123,13 +107,13 @@ def test_the_feature_log_is_judged_as_a_replay_would_label_it(
     features.append(OutputRecord(topics.features, b"gone", None))
     labelled = [label for name, label in before.items() if name not in {"track-7", "track-8"}]
     labelled += outdated.values()  # made later, of older uploads: not the current ones
-    _publish(kafka(), features)
-    _publish(kafka(), [OutputRecord(topics.labels, x.track_id.encode(), x.encode()) for x in labelled])
-    were = traces()
+    publish_records(kafka(), features)
+    publish_records(kafka(), [OutputRecord(topics.labels, x.track_id.encode(), x.encode()) for x in labelled])
+    were = traces_of(kafka(), topics)
 
     report = _dry_run(config, capsys, "--source", "features", "--report", str(tmp_path / "churn.html"))
 
-    assert traces() == were
+    assert traces_of(kafka(), topics) == were
     compared = [(before[name], after[name]) for name in before if name not in {"track-7", "track-8"}]
     changed = [(one, other) for one, other in compared if one.genre != other.genre]
     assert 50 < len(changed) < 298
@@ -161,72 +145,35 @@ def test_the_feature_log_is_judged_as_a_replay_would_label_it(
     assert "track-" in (tmp_path / "churn.html").read_text()
 
 
-@pytest.mark.parametrize("protocol", ["classic"])  # the group has no part in it
-def test_uploads_are_judged_by_the_engine_and_their_newest_only(
-    settings: KafkaSettings,
-    topics: Topics,
-    registry: Path,
-    workers: Workers,
-    traces: Traces,
+def test_what_a_dry_run_foretells_is_what_the_replay_then_does(
+    kafka: Kafka, topics: Topics, registry: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The light engine says jazz with 0.8 of everything.
-    uploads = list(_uploads())
-    values = [event.model_dump_json(exclude_none=True).encode() for event in uploads]
-    _publish(settings, [OutputRecord(uploads_of(topics), None, value) for value in (*values, b"{")])
-    found = [
-        label_for(uploads[0], genre="rock", confidence=0.9),
-        label_for(uploads[1], genre="jazz", confidence=0.5),
-        label_for(uploads[2], genre=None, confidence=0.4),
-        # Of a later upload than the range's: it stays.
-        _moved(label_for(uploads[3], genre="blues"), days=30),
-    ]
-    _publish(settings, [OutputRecord(topics.labels, x.track_id.encode(), x.encode()) for x in found])
-    were = traces()
-
-    process = workers.start(
-        faults={"light": 0.01},
-        sections={"model": {"registry": str(registry), "name": "linear"}},
-        command=("relabel", "--dry-run", "--json"),
+    tracks = [features_of(f"track-{n}", seed=n) for n in range(200)]
+    live = _labels_by(registry, LIVE, tracks)
+    publish_records(
+        kafka(), [OutputRecord(topics.features, t.track_id.encode(), encode_features(t)) for t in tracks]
     )
-    assert process.wait() == 0, process.tail()
-    (report,) = [line for line in process.log_lines() if line.get("event") == "churn"]
+    publish_records(
+        kafka(), [OutputRecord(topics.labels, x.track_id.encode(), x.encode()) for x in live.values()]
+    )
+    foretold = _dry_run(config, capsys, "--source", "features")
+    assert foretold["counts"]["changed"] > 30
 
-    assert traces() == were
-    assert report["counts"] == {
-        "judged": 40,
-        "compared": 3,
-        "changed": 2,
-        "without_label": 36,
-        "newer_elsewhere": 1,
-        "failed": 1,
-        "current_labels": 4,
-    }
-    assert {(move["before"], move["after"], move["tracks"]) for move in report["matrix"]} == {
-        ("rock", "jazz", 1),
-        ("jazz", "jazz", 1),
-        (None, "jazz", 1),
-    }
-    assert [track["track_id"] for track in report["most_changed"]] == ["track-0", "track-2"]
-    assert report["abstentions"] == {"before": 1, "after": 0, "begun": 0, "ended": 1}
-    assert report["without_label"] == [{"genre": "jazz", "tracks": 36}]
-    assert report["failures"] == [{"reason": "invalid_event", "count": 1}]
-    assert report["left_out"] == [{"reason": "superseded", "count": 10}]
-    assert report["terms"]["version"] == NEW
-
-
-def _uploads() -> Iterator[TrackUploaded]:
-    for n in range(50):
-        yield TrackUploaded(
-            event_id=f"event-{n}",
-            track_id=f"track-{n % 40}",
-            audio_uri="file:///nowhere.wav",
-            uploaded_at=MOMENT - timedelta(days=n // 40),
-        )
-
-
-def _moved(label: TrackLabelled, *, days: int) -> TrackLabelled:
-    later = label.timing.uploaded_at + timedelta(days=days)
-    return label.model_copy(update={"timing": label.timing.model_copy(update={"uploaded_at": later})})
+    assert run(["relabel", "--source", "features", "--replay-id", "done", "--config", str(config)]) == 0
+    ranges = find_ranges(kafka(), [topics.labels])
+    now = Counter(label.genre for label in CurrentLabels(kafka(), ranges))
+    after: Counter[str] = Counter()
+    for move in foretold["matrix"]:
+        after[move["after"]] += move["tracks"]
+    assert now == after
+    capsys.readouterr()
+    again = _dry_run(config, capsys, "--source", "features")
+    assert again["counts"]["compared"] == 200
+    assert again["counts"]["changed"] == 0
+    assert again["before_models"] == [{"model": "linear", "version": NEW, "tracks": 200}]
+    shift = again["confidence"]["shift"]
+    assert max(abs(shift[name]) for name in ("mean", "p05", "p95")) <= 1e-6
+    assert again["confidence"]["before"]["mean"] == pytest.approx(foretold["confidence"]["after"]["mean"])
 
 
 def test_a_dry_run_of_nothing_is_a_report_of_nothing(
