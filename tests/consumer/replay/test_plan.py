@@ -92,8 +92,16 @@ def test_a_process_of_a_replay_shares_nothing_with_the_live_workers_but_their_to
     assert "group.instance.id" not in consumer
     assert producer["transactional.id"] == "mine"
     assert consumer["security.protocol"] == producer["security.protocol"] == "ssl"
+    assert producer["compression.type"] == "lz4"
     assert member.kafka.delivery is Delivery.EXACTLY_ONCE
     assert member.topics.inputs == ("track-uploads",)
     assert member.topics.labels == live.topics.labels
     assert (member.model.name, member.model.version) == ("gtzan57-mlp", "1.2.3")
     assert not member.worker.feature_log
+
+
+@pytest.mark.parametrize("whose", ["properties", "producer_properties"])
+def test_what_the_operator_says_of_compression_holds_for_a_replay_too(whose: str) -> None:
+    live = Settings.model_validate({"kafka": {whose: {"compression.type": "zstd"}}})
+    member = member_settings(live, plan_of(10), transactional_id="mine")
+    assert properties.worker_producer(member.kafka, member.topics)["compression.type"] == "zstd"
