@@ -105,7 +105,7 @@ def _asyncapi() -> dict[str, Any]:
 
 
 def _operations(channels: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Give what a worker does with each channel; an event that is to be tried again, it sends and receives."""
+    """Give what a worker does with each channel; what is to be tried again, it sends and receives."""
     found = {channel: (action, channel) for channel, action in _OPERATIONS.items()}
     for channel in channels:
         if channel not in _OPERATIONS:

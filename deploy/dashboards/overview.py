@@ -77,11 +77,12 @@ _WELL: Final = Row(
         ),
         PanelSpec(
             title="Alerts",
-            description="What fires or is about to. Each has a page in the runbook, named in its annotation; "
-            "critical ones come first. Empty is well.",
+            description="What fires or is about to. Begin with a critical one: the runbook has its page. "
+            "Empty is well.",
             unit=Unit.COUNT,
             kind=Kind.TABLE,
-            queries=(Query('sort_desc(ALERTS{alertname=~"Genrestream.+", job=~"$job|"})'),),
+            queries=(Query('ALERTS{alertname=~"Genrestream.+", job=~"$job|"}'),),
+            runbook=("README",),
             width=24,
         ),
     ),

@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from deploy.dashboards.panel import Bound, Kind, Page, PanelSpec, Query
 
 RUNBOOK: Final = "https://github.com/YOU/genrestream/blob/main/deploy/runbook"
-"""Where the pages of deploy/runbook are read: a variable of each dashboard, to be set to where yours are."""
+"""Where the pages of deploy/runbook are read, unless something else is said: a variable of each dashboard."""
 
 _SOURCE: Final = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHTS: Final = {Kind.NUMBER: 4, Kind.TABLE: 7}
@@ -24,8 +24,16 @@ _LINES_HEIGHT: Final = 8
 Builder = timeseries.Panel | stat.Panel | table.Panel | heatmap.Panel
 
 
-def render(page: Page) -> str:
-    """Give a dashboard's JSON; the same page gives the same bytes."""
+def render(page: Page, *, runbook: str = RUNBOOK) -> str:
+    """Give a dashboard's JSON; the same page gives the same bytes.
+
+    Parameters
+    ----------
+    page : Page
+        What it shows.
+    runbook : str
+        URL under which the pages of deploy/runbook are read.
+    """
     made = (
         dashboard.Dashboard(page.title)
         .uid(page.uid)
@@ -38,7 +46,7 @@ def render(page: Page) -> str:
         .tooltip(shapes.DashboardCursorSync.CROSSHAIR)
         .link(_to_the_others())
     )
-    for variable in _variables():
+    for variable in _variables(runbook):
         made = made.with_variable(variable)
     number = 0
     for row in page.rows:
@@ -68,9 +76,9 @@ def _to_the_others() -> dashboard.DashboardLink:
     )
 
 
-def _variables() -> tuple[
-    dashboard.DatasourceVariable | dashboard.QueryVariable | dashboard.TextBoxVariable, ...
-]:
+def _variables(
+    runbook: str,
+) -> tuple[dashboard.DatasourceVariable | dashboard.QueryVariable | dashboard.TextBoxVariable, ...]:
     return (
         dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"),
         _labels_of("job", "label_values(genrestream_worker_info, job)"),
@@ -82,7 +90,7 @@ def _variables() -> tuple[
         .label("Runbook")
         .description("Where deploy/runbook is read.")
         .hide(shapes.VariableHide.HIDE_VARIABLE)
-        .default_value(RUNBOOK),
+        .default_value(runbook),
     )
 
 
@@ -106,7 +114,8 @@ def _panel(spec: PanelSpec, *, number: int) -> Builder:
     made: Builder
     match spec.kind:
         case Kind.NUMBER:
-            made = stat.Panel().color_mode(words.BigValueColorMode.VALUE)
+            latest = common.ReduceDataOptions().calcs(["lastNotNull"])
+            made = stat.Panel().color_mode(words.BigValueColorMode.VALUE).reduce_options(latest)
         case Kind.TABLE:
             made = table.Panel()
         case Kind.HEAT:
@@ -143,6 +152,9 @@ def _lines(spec: PanelSpec) -> timeseries.Panel:
         .line_width(1)
         .show_points(words.VisibilityMode.AUTO)
         .stacking(common.StackingConfig().mode(stacking))
+        .tooltip(
+            common.VizTooltipOptions().mode(words.TooltipDisplayMode.MULTI).sort(words.SortOrder.DESCENDING)
+        )
         .legend(
             common.VizLegendOptions()
             .display_mode(words.LegendDisplayMode.LIST)
@@ -171,7 +183,7 @@ def _step(bound: Bound) -> shapes.Threshold:
 
 
 def _page_of(name: str) -> dashboard.DashboardLink:
-    title = f"What to do: {name.replace('_', ' ')}"
+    title = "Runbook" if name == "README" else f"What to do: {name.replace('_', ' ')}"
     return (
         dashboard.DashboardLink(title)
         .type(shapes.DashboardLinkType.LINK)

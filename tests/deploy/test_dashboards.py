@@ -101,6 +101,11 @@ def test_variables_choose_source_job_group_and_instance(tree: dict[str, Any]) ->
             assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
+def test_the_runbook_is_where_the_reader_says(page: Page) -> None:
+    variables = json.loads(render(page, runbook="https://wiki.example.com/runbook"))["templating"]["list"]
+    assert variables[-1]["query"] == "https://wiki.example.com/runbook"
+
+
 def test_links_to_the_runbook_lead_to_its_pages(page: Page) -> None:
     for panel in page.panels:
         for name in panel.runbook:

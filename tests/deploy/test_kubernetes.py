@@ -30,7 +30,7 @@ from tests.paths import REPOSITORY
 
 MANIFESTS = base_as_written()
 WORKER, JOB, SCALER = MANIFESTS["StatefulSet"], MANIFESTS["Job"], MANIFESTS["ScaledObject"]
-CUSTOM_KINDS = ("PodMonitor", "ScaledObject")
+CUSTOM_KINDS = ("PodMonitor", "PrometheusRule", "ScaledObject")
 CORE_KINDS = [kind for kind in MANIFESTS if kind not in CUSTOM_KINDS]
 SECRETS = {
     "GENRESTREAM_FETCH__STORE_OPTIONS__ACCESS_KEY_ID": "an id",

@@ -26,6 +26,11 @@ DEFINITIONS = {
         "v0.85.0",
         "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
     ),
+    "PrometheusRule": (
+        "github.com/prometheus-operator/prometheus-operator",
+        "v0.85.0",
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+    ),
 }
 
 
@@ -38,6 +43,9 @@ def _closed(schema: Any) -> Any:
     closed = {name: _closed(inner) for name, inner in schema.items()}
     if isinstance(closed.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields"):
         closed.setdefault("additionalProperties", False)
+    if isinstance(closed.get("pattern"), str):
+        # Go takes a flag anywhere, Python only in front.
+        closed["pattern"] = closed["pattern"].replace("^(?i)", "(?i)^")
     return closed
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from consumer.metrics import Metrics
+from deploy import rules_manifest
 from deploy.dashboards.pages import queries
 from tests.deploy.expressions import ALERTS, RECORDINGS, metric_names, shown_names
 from tests.deploy.prometheus_tools import PROMETHEUS, promtool
@@ -54,6 +55,13 @@ def test_no_recording_is_made_in_vain() -> None:
     asked = [rule["expr"] for rule in (*ALERTS.values(), *RECORDINGS.values())] + queries()
     used = set().union(*map(metric_names, asked))
     assert set(RECORDINGS) - used == set()
+
+
+def test_clusters_get_the_same_rules() -> None:
+    assert rules_manifest.PATH.read_text() == rules_manifest.render(), "run `python -m deploy.rules_manifest`"
+    groups = yaml.safe_load(rules_manifest.render())["spec"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert rules == [*RECORDINGS.values(), *ALERTS.values()]
 
 
 @pytest.mark.slow
