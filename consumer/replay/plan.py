@@ -32,8 +32,8 @@ _OF_THE_LIVE_GROUP: Final = frozenset({"group.id", "group.instance.id", "transac
 """librdkafka properties that an operator may have passed for the live workers, and that name them."""
 _PRODUCING: Final[dict[str, Property]] = {"compression.type": "lz4", "delivery.report.only.error": True}
 """Of a replay's producers, where the operator says nothing else. zstd needs half the room, 280 bytes a label
-in place of 540, and some 5 us of CPU time more. Success shows in the transaction's end: reports of it would be
-two calls a label."""
+in place of 540, and some 5 us of CPU time more. A transaction's end tells of success: reports of it
+would be two calls a label."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
