@@ -148,18 +148,21 @@ class RangeReader:
             if not raised.retriable:
                 raise raised
             return
-        partition = TopicPartition(message.topic() or "", message.partition() or 0)
+        if error is not None:  # an end: below the stop where the range reaches past what is there
+            partition = TopicPartition(message.topic() or "", message.partition() or 0)
+            if partition in self._unread and (message.offset() or 0) >= self._ranges[partition].stop:
+                self._finish(partition)
+            return
+        record = input_record(message)
+        partition = record.topic_partition
         if partition not in self._unread:
             return
-        offset, stop = message.offset() or 0, self._ranges[partition].stop
-        # An end below the stop: the range reaches past what is there, or past an open transaction.
-        if offset >= stop:
+        stop = self._ranges[partition].stop
+        if record.offset < stop:
+            records.append(record)
+            self._next[partition] = record.offset + 1
+        if record.offset + 1 >= stop:
             self._finish(partition)
-        elif error is None:
-            records.append(input_record(message))
-            self._next[partition] = offset + 1
-            if offset + 1 == stop:
-                self._finish(partition)
 
     def _finish(self, partition: TopicPartition) -> None:
         self._unread.discard(partition)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import confluent_kafka as ck
 
 from consumer.errors import SettingsError
-from consumer.jobs import InputRecord, TopicPartition
+from consumer.jobs import Headers, InputRecord, TopicPartition
 from consumer.ports import BrokerError, GroupMetadata
 
 LOGGER: Final = logging.getLogger("librdkafka")
@@ -70,16 +70,23 @@ def input_record(message: ck.Message) -> InputRecord:
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     if topic is None or partition is None or offset is None:
         raise BrokerError("a message came without its place", code="_BAD_MSG")
-    headers = message.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else headers
+    headers = message.headers()
+    # By position, and nothing for headers where there are none: a replay reads millions.
     return InputRecord(
-        topic_partition=TopicPartition(topic, partition),
-        offset=offset,
-        key=message.key(),
-        value=message.value(),
-        headers=tuple((name, _as_bytes(value)) for name, value in pairs),
-        timestamp_ms=max(message.timestamp()[1], 0),
+        TopicPartition(topic, partition),
+        offset,
+        message.key(),
+        message.value(),
+        _pairs(headers) if headers else (),
+        max(message.timestamp()[1], 0),
     )
+
+
+def _pairs(
+    headers: dict[str, str | bytes | None] | list[tuple[str, str | bytes | None]],
+) -> Headers:
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return tuple((name, _as_bytes(value)) for name, value in pairs)
 
 
 def _as_bytes(value: str | bytes | None) -> bytes | None:
