@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,24 +35,35 @@ def dry_run(settings: Settings, wish: Wish, *, rate: float | None, page: Path | 
 
     if wish.newest is False:
         raise UsageError("a --dry-run judges each track's newest upload: leave --all-uploads out")
-    if page is not None and not page.absolute().parent.is_dir():
-        raise UsageError(f"--report: no such folder: {str(page.parent)!r}")
+    if page is not None and not os.access(page.absolute().parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--report: nothing can be written there: {str(page.parent)!r}")
     with stop_on_signals() as stop:
         run = _plan(settings, wish, rate=rate)
         complain(_introduction(run))
         with replay_bar() as onlooker:
             report = try_model(settings, run, stop=stop, onlooker=onlooker)
-    if page is not None:
-        from consumer.replay.churn_page import write_page
-
-        write_page(page, report)
-        complain(f"page: {page}")
     if as_json:
         write_json({"event": "churn", **report.model_dump(mode="json")})
     else:
         for line in words_of(report):
             write_line(line)
+    # Last: what hours of work have found is said though the disk be full.
+    if page is not None and not _write(page, report):
+        return 1
     return 0 if report.finished else stop.exit_status
+
+
+def _write(page: Path, report: ChurnReport) -> bool:
+    from consumer.cli.terminal import complain
+    from consumer.replay.churn_page import write_page
+
+    try:
+        write_page(page, report)
+    except OSError as exc:
+        complain(f"the page could not be written: {exc.strerror or exc}: {page}")
+        return False
+    complain(f"page: {page}")
+    return True
 
 
 def _introduction(run: DryRun) -> str:

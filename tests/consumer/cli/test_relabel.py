@@ -15,7 +15,7 @@ from consumer.replay.progress import ReplayProgress
         (["--report", "page.html"], "--report is of a --dry-run"),
         (["--dry-run", "--replay-id", "r1"], "leaves no replay behind"),
         (["--dry-run", "--all-uploads"], "judges each track's newest upload"),
-        (["--dry-run", "--report", "/nowhere/at/all/page.html"], "no such folder"),
+        (["--dry-run", "--report", "/nowhere/at/all/page.html"], "nothing can be written there"),
         (["--rate", "0"], "--rate"),
         (["--source", "labels"], "--source"),
         (["--model", "../x"], "not a model"),
