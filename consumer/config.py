@@ -24,6 +24,7 @@ from consumer.errors import SettingsError
 from consumer.model_settings import ModelSettings
 from consumer.settings_section import Section, mask
 from consumer.topic_settings import TopicSettings
+from consumer.trace_settings import TraceSettings
 from consumer.window_settings import EarlyStopSettings, Policy
 from featurizer.window_policy import ALL
 
@@ -167,6 +168,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     serve: ServeSettings = ServeSettings()
     log: LogSettings = LogSettings()
+    trace: TraceSettings = TraceSettings()
 
     @classmethod
     def settings_customise_sources(

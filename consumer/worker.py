@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from featurizer.errors import FeaturizerError
 from modelzoo.errors import ModelError
 
 if TYPE_CHECKING:
+    from consumer.loop.accounting import OutcomeListener
     from consumer.loop.kafka_loop import KafkaLoop
     from consumer.pipeline.pipeline import Pipeline
     from consumer.ports import ConsumerPort
@@ -108,11 +109,13 @@ class Worker:
         FatalError, ModelError, DeviceUnavailableError
             The worker cannot go on; `consumer.errors.exit_status` tells the causes apart.
         """
+        tracing = self._trace()  # first: what is not installed is told before a model is loaded
         probes = Probes(metrics=self._show_metrics, health=self.health, ready=self.readiness)
         with (
             HealthServer(self._settings.serve, probes=probes) as server,
             open_pipeline(self._settings, metrics=self.metrics) as pipeline,
             self._roll_out(pipeline),
+            tracing as listener,
         ):
             self._port = server.port
             self._pipeline = pipeline
@@ -123,6 +126,8 @@ class Worker:
             except BaseException:
                 consumer.close()
                 raise
+            if listener is not None:
+                loop.listen(listener)
             self._run_loop(loop, pipeline)
         _log.info("worker ended")
 
@@ -178,6 +183,14 @@ class Worker:
         from consumer.kafka import KafkaConsumer  # noqa: PLC0415
 
         return KafkaConsumer(self._settings.kafka)
+
+    def _trace(self) -> AbstractContextManager[OutcomeListener | None]:
+        """Load what sends spans, where it is wanted; it begins once the children are there."""
+        if self._settings.trace.endpoint is None:
+            return nullcontext()
+        from consumer.tracing import open_tracing  # noqa: PLC0415 - loads OpenTelemetry
+
+        return open_tracing(self._settings.trace, group=self._settings.kafka.group)
 
     def _make_loop(self, pipeline: Pipeline, consumer: ConsumerPort) -> KafkaLoop:
         from consumer.kafka import KafkaProducer  # noqa: PLC0415 - see _make_consumer

@@ -26,6 +26,7 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "httpx": ("consumer.fetch.web",),
     "soundfile": ("featurizer.decode_soundfile",),
     "pyarrow": ("consumer.tables_file",),
+    "opentelemetry": ("consumer.tracing",),
     "jinja2": ("consumer.replay.churn_page",),
     "av": ("featurizer.decode_av", "featurizer.av_frames", "consumer.bench.encoding"),
     "soxr": ("featurizer.resample",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import structlog
 
@@ -16,6 +17,16 @@ from consumer.trace_context import trace_context_of
 _log = structlog.get_logger(__name__)
 
 
+class OutcomeListener(Protocol):
+    """Hears of each committed outcome on the Kafka thread: `consumer.tracing.Tracing`, where it is wanted."""
+
+    def __call__(self, outcome: Outcome, *, now: float, wall_now: float) -> None:
+        """Take an outcome committed at `now` (monotonic seconds), `wall_now` since the epoch.
+
+        Never raises, nor blocks.
+        """
+
+
 class Accountant:
     """Counts and logs each outcome once, when its commit is known.
 
@@ -25,11 +36,17 @@ class Accountant:
         Where they are counted.
     clock : Clock
         Time.
+
+    Attributes
+    ----------
+    listener : OutcomeListener or None
+        Hears of each outcome too.
     """
 
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
+        self.listener: OutcomeListener | None = None
 
     def committed(self, outcomes: Iterable[Outcome]) -> None:
         """Account for outcomes whose transaction, or offsets, were committed."""
@@ -38,6 +55,8 @@ class Accountant:
         for outcome in outcomes:
             self._metrics.tracks.labels(outcome.ending.value, outcome.reason).inc()
             self._metrics.stage_seconds.labels("publish").observe(max(0.0, now - outcome.settled_at))
+            if self.listener is not None:
+                self.listener(outcome, now=now, wall_now=wall_now)
             if outcome.label is not None:
                 seconds = max(0.0, wall_now - outcome.label.timing.uploaded_at.timestamp())
                 self._metrics.stage_seconds.labels("end_to_end").observe(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from queue import Empty
 
 from consumer.errors import Disposition, disposition
@@ -71,4 +72,5 @@ class Collector:
         if state is None or running is None:
             self._metrics.stale_completions.inc()
             return
-        state.end(ticket, self._settler.settle(running.case, result, features=completion.features))
+        outcome = self._settler.settle(running.case, result, features=completion.features)
+        state.end(ticket, replace(outcome, dispatched_at=running.dispatched_at))

@@ -20,7 +20,7 @@ from consumer.config import Delivery as DeliverySetting
 from consumer.config import Settings
 from consumer.errors import BrokerUnavailableError, OffsetsLostError
 from consumer.jobs import Engine, InputRecord
-from consumer.loop.accounting import Accountant
+from consumer.loop.accounting import Accountant, OutcomeListener
 from consumer.loop.at_least_once import AtLeastOnceDelivery
 from consumer.loop.backpressure import Backpressure
 from consumer.loop.collecting import Collector
@@ -100,11 +100,7 @@ class KafkaLoop:
         limits = settings.worker
         self._dispatcher = Dispatcher(engine, assignment=self._assignment, settings=limits, clock=clock)
         self._collector = Collector(
-            engine,
-            dispatcher=self._dispatcher,
-            assignment=self._assignment,
-            settler=settler,
-            metrics=metrics,
+            engine, dispatcher=self._dispatcher, assignment=self._assignment, settler=settler, metrics=metrics
         )
         self._backpressure = Backpressure(self._consumer, assignment=self._assignment, settings=limits)
         self._intake = Intake(settings.topics, settler=settler, clock=clock, reader=reader)
@@ -112,11 +108,12 @@ class KafkaLoop:
         self._delivery = (TransactionalDelivery if exactly_once else AtLeastOnceDelivery)(
             lambda: on_one_thread(new_producer()), consumer=self._consumer, clock=clock
         )
+        self._accountant = Accountant(metrics, clock=clock)
         self._flusher = Flusher(
             self._delivery,
             assignment=self._assignment,
             settler=settler,
-            accountant=Accountant(metrics, clock=clock),
+            accountant=self._accountant,
             settings=limits,
             clock=clock,
         )
@@ -131,6 +128,10 @@ class KafkaLoop:
         self._polled_at = clock.monotonic()
         self._snapshot = LoopSnapshot(self._polled_at)
         metrics.poll_age_seconds.set_function(lambda: clock.monotonic() - self._polled_at)
+
+    def listen(self, listener: OutcomeListener) -> None:
+        """Let `listener` hear of each committed outcome too; before `run`."""
+        self._accountant.listener = listener
 
     @property
     def snapshot(self) -> LoopSnapshot:

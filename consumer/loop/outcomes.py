@@ -64,6 +64,9 @@ class Outcome:
         What went wrong.
     settled_at : float
         Monotonic seconds at which the event ended.
+    dispatched_at : float or None
+        Monotonic seconds at which the engine got it; null where it never did, or what said its end was
+        made smaller.
     """
 
     ending: Ending
@@ -75,6 +78,7 @@ class Outcome:
     error: BaseException | None = None
     also: tuple[OutputRecord, ...] = ()
     left_out: str = ""
+    dispatched_at: float | None = None
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:
