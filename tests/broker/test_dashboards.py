@@ -22,6 +22,7 @@ from tests.broker.harness import SECONDS, Broker, Topics, make_topics, publish, 
 from tests.broker.prometheus_server import Prometheus, running_prometheus
 from tests.broker.workers import WorkerProcess, Workers, upload
 from tests.deploy.expressions import ALERTS, RECORDINGS, bare_sides, metric_names, shown_names
+from tests.deploy.prometheus_tools import promtool
 from tests.modelzoo.artifacts import linear_model, make_manifest, write_model
 
 pytestmark = pytest.mark.slow
@@ -82,8 +83,7 @@ def worker(workers: Workers, registry: Path) -> WorkerProcess:
 
 @pytest.fixture
 def prometheus(worker: WorkerProcess, tmp_path: Path) -> Iterator[Prometheus]:
-    line = next(line for line in worker.log_lines() if line.get("event") == "worker started")
-    target = line["metrics"].removeprefix("http://").removesuffix("/metrics")
+    target = worker.metrics_url.removeprefix("http://").removesuffix("/metrics")
     with running_prometheus(tmp_path, target=target) as running:
         yield running
 
@@ -174,6 +174,8 @@ def test_every_query_of_dashboards_and_rules_gives_series(
     wait_until(fires, what="the alert of long tracks that the log does not take")
     genres = prometheus.query("count by (genre) (genrestream_labels_total)")
     assert len(genres) > 1
+    linted = promtool("check", "metrics", stdin=worker.exposition())
+    assert (linted.returncode, linted.stdout + linted.stderr) == (0, b"")
     assert worker.stop() == 0, worker.tail()
     wait_until(lambda: bool(prometheus.query("up == 0")), what="a target that is down")
     down = ALERTS["GenrestreamTargetDown"]["expr"]

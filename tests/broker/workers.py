@@ -45,11 +45,19 @@ class WorkerProcess:
 
         wait_until(ready, what="the worker's readiness", seconds=seconds)
 
+    @property
+    def metrics_url(self) -> str:
+        started = next(line for line in self.log_lines() if line.get("event") == "worker started")
+        return str(started["metrics"])
+
+    def exposition(self) -> bytes:
+        """Scrape it: the body as Prometheus gets it."""
+        with urllib.request.urlopen(self.metrics_url, timeout=SECONDS) as answer:  # noqa: S310 - loopback
+            return bytes(answer.read())
+
     def metrics(self) -> dict[str, float]:
         """Scrape it: each sample's value by its name with labels, as `name{a="b"}`."""
-        started = next(line for line in self.log_lines() if line.get("event") == "worker started")
-        with urllib.request.urlopen(started["metrics"], timeout=SECONDS) as answer:  # noqa: S310 - loopback
-            lines = answer.read().decode().splitlines()
+        lines = self.exposition().decode().splitlines()
         pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
 
