@@ -38,7 +38,7 @@ demo: $(STAMP)  ## Label music end to end without a broker: AUDIO="files or fold
 
 test: .venv/.installed-dev  ## Run every test on every core (a real Apache Kafka is started where Java 17 and Maven are found)
 	@$(KERNELS) & $(ORACLE) && wait $$!
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: .venv/.installed-dev  ## Run the quick tests, on every core
 	@$(KERNELS)

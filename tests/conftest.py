@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from featurizer.cpu_level import wanted_level
+from tests.schedule import n_processes, spread
 
 
 def pytest_configure() -> None:
@@ -33,30 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# A bare machine goes without pytest-xdist: only hooks that it calls import `tests.schedule`.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    from tests.schedule import n_processes  # noqa: PLC0415
-
     return n_processes()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
-    from tests.schedule import FileScheduling  # noqa: PLC0415
-
-    if config.getoption("dist") != "loadfile":
-        return None
-    config.option.loadscopereorder = False  # the order is ours
-    return FileScheduling(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):  # one of several processes
-        from tests.schedule import longest_first  # noqa: PLC0415
-
-        longest_first(items)
+        spread(items)
 
 
 @pytest.fixture

@@ -1,44 +1,32 @@
-"""Turns the collected tests into work for several processes, a file a piece, what takes longest first."""
+"""Turns the collected tests into an order for several processes that each take a file at a time."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
-
-BROKER: Final = "the broker's tests"
-"""One piece of work: they share a broker, which takes 10 s of CPU time to start, and mostly wait."""
-OWN_BROKER: Final = ("test_local_kafka.py", "test_readme.py")
-"""Files of tests/broker whose tests start brokers themselves."""
 
 
-class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Gives each process a file's tests at a time, and all tests that share the broker to one."""
+def spread(items: list[pytest.Item]) -> None:
+    """Sort files so that those that wait for a broker and those that compute go side by side.
 
-    def _split_scope(self, nodeid: str) -> str:
-        return piece_of(nodeid)
+    Quick files come last: they fill what the long ones leave.
+    """
+    broker = _files(items, where=lambda item: item.get_closest_marker("broker") is not None)
+    slow = _files(items, where=lambda item: item.get_closest_marker("slow") is not None)
+    slow = [path for path in slow if path not in broker]
+    places = {
+        path: (index + 0.5) / len(paths) for paths in (broker, slow) for index, path in enumerate(paths)
+    }
+    items.sort(key=lambda item: places.get(item.path, 1.0))
 
 
-def piece_of(nodeid: str) -> str:
-    """Give the piece of work that a test belongs to."""
-    file = nodeid.partition("::")[0]
-    shares_broker = file.startswith("tests/broker/") and not file.endswith(OWN_BROKER)
-    return BROKER if shares_broker else file
-
-
-def longest_first(items: list[pytest.Item]) -> None:
-    """Sort tests so that the broker's and the slow files' come first, and quick ones fill what is left."""
-    slow = {piece_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
-
-    def rank(item: pytest.Item) -> tuple[bool, bool, bool]:
-        piece = piece_of(item.nodeid)
-        return piece != BROKER, item.get_closest_marker("broker") is None, piece not in slow
-
-    items.sort(key=rank)
+def _files(items: list[pytest.Item], *, where: Callable[[pytest.Item], bool]) -> list[Path]:
+    return list(dict.fromkeys(item.path for item in items if where(item)))
 
 
 def n_processes() -> int:
-    """One more than there are cores, as one waits for the broker most of the time."""
+    """One more than there are cores: the broker's tests wait more than they compute."""
     return (os.cpu_count() or 1) + 1
