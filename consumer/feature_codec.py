@@ -31,55 +31,25 @@ track's id as key and the upload's headers; a null value (a tombstone) says that
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import AnyStr, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from consumer.errors import InvalidFeatureRecordError, OtherFeaturesError, UnsupportedSchemaVersionError
 from consumer.events import AudioSummary
+from consumer.feature_reading import (
+    EPOCH,
+    GENRE_DECLARED,
+    HEAD,
+    MAGIC,
+    MICROSECOND,
+    STARTS_GIVEN,
+    STOPPED_EARLY,
+    VERSION,
+    FeatureReader,
+    invalid_record,
+)
 from consumer.feature_record import TrackFeatures
 from featurizer.spec import FeatureSpec
-
-MAGIC: Final = b"GSFL"
-VERSION: Final = 1
-
-_HEAD: Final = struct.Struct("<4sBBHIIqdII32s")
-_LENGTH: Final = struct.Struct("<H")
-_STARTS_GIVEN: Final = 1
-_STOPPED_EARLY: Final = 2
-_GENRE_DECLARED: Final = 4
-_KNOWN_FLAGS: Final = _STARTS_GIVEN | _STOPPED_EARLY | _GENRE_DECLARED
-_FIXED_TEXTS: Final = 7
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_MAX_ID_LENGTH: Final = 1_024  # characters, as in an upload
-
-
-class _Head(NamedTuple):
-    """What stands before the texts."""
-
-    magic: bytes
-    version: int
-    flags: int
-    width: int
-    n_windows: int
-    n_text_bytes: int
-    uploaded_at: int
-    duration_seconds: float
-    sample_rate: int
-    zero: int
-    fingerprint: bytes
-
-    def places(self) -> tuple[int, int, int, int]:
-        """Give where the texts end, the starts begin, the features begin, and the value ends."""
-        texts_end = _HEAD.size + self.n_text_bytes
-        starts = texts_end + -self.n_text_bytes % 8
-        features = starts + (8 * self.n_windows if self.flags & _STARTS_GIVEN else 0)
-        return texts_end, starts, features, features + 4 * self.n_windows * self.width
 
 
 def encode_features(track: TrackFeatures) -> bytes:
@@ -91,9 +61,9 @@ def encode_features(track: TrackFeatures) -> bytes:
         A text has 64 KiB or more, a number is out of its field's range, or the starts are not the windows'.
     """
     flags = (
-        (_STARTS_GIVEN if track.starts_seconds is not None else 0)
-        | (_STOPPED_EARLY if track.stopped_early else 0)
-        | (_GENRE_DECLARED if track.declared_genre is not None else 0)
+        (STARTS_GIVEN if track.starts_seconds is not None else 0)
+        | (STOPPED_EARLY if track.stopped_early else 0)
+        | (GENRE_DECLARED if track.declared_genre is not None else 0)
     )
     n_windows, width = track.features.shape
     starts = b""
@@ -105,14 +75,14 @@ def encode_features(track: TrackFeatures) -> bytes:
         encoded = [text.encode() for text in _texts_of(track)]
         lengths = map(len, encoded)
         texts = struct.pack(f"<H{len(encoded)}H", len(encoded), *lengths) + b"".join(encoded)
-        head = _HEAD.pack(
+        head = HEAD.pack(
             MAGIC,
             VERSION,
             flags,
             width,
             n_windows,
             len(texts),
-            (track.uploaded_at - _EPOCH) // _MICROSECOND,
+            (track.uploaded_at - EPOCH) // MICROSECOND,
             track.audio.duration_seconds,
             track.audio.sample_rate,
             0,
@@ -122,19 +92,6 @@ def encode_features(track: TrackFeatures) -> bytes:
         raise ValueError(f"the features do not fit a record: {exc}") from exc
     padding = bytes(-len(texts) % 8)
     return b"".join((head, texts, padding, starts, track.features.astype("<f4", copy=False).tobytes()))
-
-
-def read_uploaded_at(value: bytes | None) -> int:
-    """Give a record's `uploaded_at` in microseconds since 1970, and nothing of the rest: it is not checked.
-
-    Raises
-    ------
-    InvalidFeatureRecordError
-        The value is no record of the feature log.
-    UnsupportedSchemaVersionError
-        Its layout is newer than this code.
-    """
-    return _read_head(value).uploaded_at
 
 
 class FeatureDecoder:
@@ -147,10 +104,7 @@ class FeatureDecoder:
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
-        self._spec = spec
-        self._fingerprint = spec.fingerprint  # computed anew, and hashed, at every look
-        self._digest = bytes.fromhex(self._fingerprint)
-        self._width = spec.width
+        self._reader = FeatureReader(spec)
 
     def decode(self, value: bytes | None) -> TrackFeatures:
         """Read the value of a record.
@@ -158,7 +112,7 @@ class FeatureDecoder:
         Returns
         -------
         TrackFeatures
-            Its array is a view of `value` on a little-endian machine, and read-only.
+            Its array is read-only on a little-endian machine.
 
         Raises
         ------
@@ -169,38 +123,25 @@ class FeatureDecoder:
         InvalidFeatureRecordError
             The value is cut short, longer than it says, or holds what no track has.
         """
-        head = _read_head(value)
-        if value is None or head.zero or head.flags & ~_KNOWN_FLAGS:
-            raise _invalid("unknown flags")
-        if head.fingerprint != self._digest or head.width != self._width:
-            raise OtherFeaturesError(
-                f"features of another spec: fingerprint={head.fingerprint.hex()[:12]} width={head.width} "
-                f"expected={self._spec.name}/{self._fingerprint[:12]}: relabel these tracks from their audio"
-            )
-        return self._read(value, head)
-
-    def _read(self, value: bytes, head: _Head) -> TrackFeatures:
-        texts_end, starts_place, features_place, end = head.places()
-        if head.n_windows == 0 or len(value) != end:
-            raise _invalid(f"bytes={len(value)} expected={end} windows={head.n_windows}")
-        if value[texts_end:starts_place].strip(b"\0"):
-            raise _invalid("what fills up the texts is not zero")
-        texts = _read_texts(value[_HEAD.size : texts_end])
-        uploaded_at, audio = _read_audio(head, codec=texts[5], warnings=tuple(texts[_FIXED_TEXTS:]))
-        starts_given = head.flags & _STARTS_GIVEN
+        logged = self._reader.read(value)
         return TrackFeatures(
-            event_id=texts[0],
-            track_id=texts[1],
-            audio_uri=texts[2],
-            uploaded_at=uploaded_at,
-            declared_genre=texts[6] if head.flags & _GENRE_DECLARED else None,
-            audio=audio,
-            policy=texts[3],
-            starts_seconds=_read_starts(value, starts_place, head.n_windows) if starts_given else None,
-            stopped_early=bool(head.flags & _STOPPED_EARLY),
-            feature_set=texts[4],
-            spec_fingerprint=self._fingerprint,
-            features=_read_matrix(value, features_place, (head.n_windows, head.width)),
+            event_id=logged.event_id,
+            track_id=logged.track_id,
+            audio_uri=logged.audio_uri,
+            uploaded_at=logged.uploaded,
+            declared_genre=logged.declared_genre,
+            audio=AudioSummary(
+                duration_seconds=logged.duration_seconds,
+                codec=logged.codec,
+                sample_rate=logged.sample_rate,
+                warnings=logged.warnings,
+            ),
+            policy=logged.policy,
+            starts_seconds=logged.starts_seconds,
+            stopped_early=logged.stopped_early,
+            feature_set=logged.feature_set,
+            spec_fingerprint=self._reader.fingerprint,
+            features=_read_matrix(logged.matrix, (logged.n_windows, self._reader.width)),
         )
 
 
@@ -217,78 +158,8 @@ def _texts_of(track: TrackFeatures) -> tuple[str, ...]:
     )
 
 
-def _read_head(value: bytes | None) -> _Head:
-    if value is None or len(value) < _HEAD.size or value[:4] != MAGIC:
-        raise _invalid("it does not begin as one, or is shorter than the shortest")
-    if value[4] > VERSION:
-        raise UnsupportedSchemaVersionError(
-            f"the feature record has version={value[4]}, this release reads up to {VERSION}: upgrade it"
-        )
-    if value[4] != VERSION:
-        raise _invalid(f"version={value[4]}")
-    return _Head(*_HEAD.unpack_from(value))
-
-
-def _read_texts(block: bytes) -> list[str]:
-    try:
-        (count,) = _LENGTH.unpack_from(block)
-        lengths = struct.unpack_from(f"<{count}H", block, _LENGTH.size)
-        written = block[_LENGTH.size * (1 + count) :]
-        text = written.decode()
-        if sum(lengths) != len(written):
-            raise _invalid("the lengths of its texts do not add up")
-        if len(text) == len(written):
-            texts = _cut(text, lengths)
-        else:  # not plain ASCII: the lengths count bytes
-            texts = [part.decode() for part in _cut(written, lengths)]
-    except (struct.error, UnicodeDecodeError) as exc:
-        raise _invalid("its texts cannot be read") from exc
-    if count < _FIXED_TEXTS:
-        raise _invalid(f"texts={count} expected={_FIXED_TEXTS} or more")
-    if not (0 < len(texts[0]) <= _MAX_ID_LENGTH and 0 < len(texts[1]) <= _MAX_ID_LENGTH):
-        raise _invalid("event_id and track_id have 1 to 1,024 characters")
-    return texts
-
-
-def _cut(whole: AnyStr, lengths: Iterable[int]) -> list[AnyStr]:
-    parts = []
-    place = 0
-    for length in lengths:
-        parts.append(whole[place : place + length])
-        place += length
-    return parts
-
-
-def _read_audio(head: _Head, *, codec: str, warnings: tuple[str, ...]) -> tuple[datetime, AudioSummary]:
-    try:
-        audio = AudioSummary(
-            duration_seconds=head.duration_seconds,
-            codec=codec,
-            sample_rate=head.sample_rate,
-            warnings=warnings,
-        )
-        return _EPOCH + timedelta(microseconds=head.uploaded_at), audio
-    except (OverflowError, ValidationError) as exc:
-        raise _invalid(
-            f"duration={head.duration_seconds} sample_rate={head.sample_rate} uploaded_at={head.uploaded_at}"
-        ) from exc
-
-
-def _read_starts(value: bytes, place: int, n_windows: int) -> tuple[float, ...]:
-    starts = np.frombuffer(value, "<f8", count=n_windows, offset=place)
-    # Written so that NaN fails each comparison.
-    rising = bool(np.all(starts[1:] > starts[:-1]))
-    if not (rising and starts[0] >= 0.0 and np.isfinite(starts[-1])):
-        raise _invalid("the windows' starts do not rise from 0 s on")
-    return tuple(starts.tolist())
-
-
-def _read_matrix(value: bytes, place: int, shape: tuple[int, int]) -> NDArray[np.float32]:
-    features = np.frombuffer(value, "<f4", count=shape[0] * shape[1], offset=place)
+def _read_matrix(matrix: bytes, shape: tuple[int, int]) -> NDArray[np.float32]:
+    features = np.frombuffer(matrix, "<f4")
     if not np.isfinite(features).all():
-        raise _invalid("a feature is NaN or infinite")
+        raise invalid_record("a feature is NaN or infinite")
     return features.reshape(shape).astype(np.float32, copy=False)
-
-
-def _invalid(why: str) -> InvalidFeatureRecordError:
-    return InvalidFeatureRecordError(f"not a record of the feature log: {why}")

@@ -15,7 +15,7 @@ from consumer.clock import Clock
 from consumer.config import Settings
 from consumer.errors import EventError, OtherFeaturesError, ResultTooLargeError, UnexpectedError
 from consumer.events import TrackLabelled
-from consumer.feature_codec import FeatureDecoder
+from consumer.feature_reading import FeatureReader, LoggedTrack, invalid_record
 from consumer.feature_record import TrackFeatures
 from consumer.jobs import InputRecord, OutputRecord, TopicPartition
 from consumer.loop.outcomes import Case, Ending, Outcome, Settler
@@ -38,7 +38,8 @@ _UNTOLD: Final = Provenance(
 )
 """Of a label: made out only where the broker refuses it. Labels are millions, and refusals hardly happen."""
 
-Found = tuple[InputRecord, TrackFeatures]
+Found = tuple[InputRecord, LoggedTrack]
+Windows = NDArray[np.float32]
 
 
 class LabelledBatch(NamedTuple):
@@ -57,7 +58,7 @@ class LabelledBatch(NamedTuple):
     counts: Counter[str]
 
 
-def score_tracks(tracks: Sequence[TrackFeatures], scorer: ScorerPort) -> tuple[NDArray[np.float32], Verdicts]:
+def score_tracks(tracks: Sequence[TrackFeatures], scorer: ScorerPort) -> tuple[Windows, Verdicts]:
     """Score all windows of some tracks together and decide each track.
 
     Returns
@@ -73,7 +74,10 @@ def score_tracks(tracks: Sequence[TrackFeatures], scorer: ScorerPort) -> tuple[N
         The model itself is at fault.
     """
     features = np.concatenate([track.features for track in tracks])
-    lengths = [len(track.features) for track in tracks]
+    return _score(features, [len(track.features) for track in tracks], scorer)
+
+
+def _score(features: Windows, lengths: Sequence[int], scorer: ScorerPort) -> tuple[Windows, Verdicts]:
     # What a model makes of absurd features is looked at in `decide_many`.
     probabilities = np.concatenate(
         [scorer(features[at : at + _WINDOWS_AT_ONCE]) for at in range(0, len(features), _WINDOWS_AT_ONCE)]
@@ -104,7 +108,7 @@ class FeatureLabeller:
         self._scorer = scorer
         self._topics = settings.topics
         self._timeline = settings.model.timeline
-        self._decoder = FeatureDecoder(spec)
+        self._reader = FeatureReader(spec)
         self._writer = LabelWriter(scorer.manifest, replay_id=replay_id)
         self._settler = Settler(settings, clock=clock.monotonic, wall_clock=clock.wall)
         self._replay_id = replay_id
@@ -127,13 +131,15 @@ class FeatureLabeller:
                 if record.value is None:
                     counts["tombstone"] += 1
                 else:
-                    found.append((record, self._decoder.decode(record.value)))
+                    found.append((record, self._reader.read(record.value)))
             except OtherFeaturesError as exc:
                 counts[exc.reason] += 1
             except EventError as exc:
                 outcomes.append(self._dead_letter(record, exc))
+        found, features = self._without_nonsense(found, outcomes)
         if found:
-            probabilities, verdicts = score_tracks([track for _, track in found], self._scorer)
+            lengths = [track.n_windows for _, track in found]
+            probabilities, verdicts = _score(features, lengths, self._scorer)
             spell = Spell(started_at, self._now(), self._clock.monotonic() - started)
             outcomes += self._write(found, probabilities, verdicts, spell)
         counts.update(outcome.ending.value for outcome in outcomes)
@@ -146,8 +152,23 @@ class FeatureLabeller:
             outcome = replace(outcome, label=label, case=self._case_of(outcome.case.record))
         return self._settler.shrink(outcome)
 
+    def _without_nonsense(self, found: list[Found], outcomes: list[Outcome]) -> tuple[list[Found], Windows]:
+        """Give the tracks whose features are all finite, and these; the others become dead letters."""
+        values = b"".join([track.matrix for _, track in found])
+        features = np.frombuffer(values, "<f4").reshape(-1, self._reader.width)
+        finite = np.isfinite(features).all(axis=1)
+        if not finite.all():
+            lengths = [track.n_windows for _, track in found]
+            starts = np.cumsum(lengths, dtype=np.int64) - lengths
+            good = np.logical_and.reduceat(finite, starts)
+            features = features[np.repeat(good, lengths)]
+            error = invalid_record("a feature is NaN or infinite")
+            outcomes += [self._dead_letter(found[place][0], error) for place in np.flatnonzero(~good)]
+            found = [found[place] for place in np.flatnonzero(good)]
+        return found, features.astype(np.float32, copy=False)
+
     def _write(
-        self, found: Sequence[Found], probabilities: NDArray[np.float32], verdicts: Verdicts, spell: Spell
+        self, found: Sequence[Found], probabilities: Windows, verdicts: Verdicts, spell: Spell
     ) -> Iterator[Outcome]:
         valid, said_of = verdicts.valid.tolist(), _said(probabilities, verdicts, found)
         for (record, track), is_valid, said in zip(found, valid, said_of, strict=True):
@@ -157,7 +178,7 @@ class FeatureLabeller:
             else:
                 yield self._label(record, track, said, spell)
 
-    def _label(self, record: InputRecord, track: TrackFeatures, said: Said, spell: Spell) -> Outcome:
+    def _label(self, record: InputRecord, track: LoggedTrack, said: Said, spell: Spell) -> Outcome:
         ending = Ending.ABSTAINED if said.abstains else Ending.LABELLED
         for timeline in (True, False) if self._timeline else (False,):
             output = OutputRecord(
@@ -181,7 +202,7 @@ class FeatureLabeller:
         return datetime.fromtimestamp(self._clock.wall(), tz=UTC)
 
 
-def _said(probabilities: NDArray[np.float32], verdicts: Verdicts, found: Sequence[Found]) -> Iterator[Said]:
+def _said(probabilities: Windows, verdicts: Verdicts, found: Sequence[Found]) -> Iterator[Said]:
     orders, abstains = verdicts.order.tolist(), verdicts.abstains.tolist()
     ordered = spell_numbers(np.take_along_axis(verdicts.calibrated, verdicts.order, axis=1))
     agreements = spell_numbers(verdicts.agreement)
@@ -189,7 +210,7 @@ def _said(probabilities: NDArray[np.float32], verdicts: Verdicts, found: Sequenc
     n_genres = verdicts.order.shape[1]
     at = 0
     for index, (_, track) in enumerate(found):
-        end = at + len(track.features)
+        end = at + track.n_windows
         yield Said(
             orders[index],
             ordered[index * n_genres : (index + 1) * n_genres],

@@ -6,7 +6,7 @@ written here is what `label_of(...).encode()` gives for the same track, and a te
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from consumer.events import SCHEMA_VERSION, ModelStamp, Status, result_id
-from consumer.feature_record import TrackFeatures
+from consumer.feature_reading import LoggedTrack
 from consumer.pipeline.genres import compare
 from modelzoo.aggregate import LOW_CONFIDENCE
 from modelzoo.manifest import Manifest
@@ -63,7 +63,7 @@ def spell_numbers(numbers: NDArray[np.float64] | NDArray[np.float32]) -> list[st
 
 
 class Spell(NamedTuple):
-    """When a batch of tracks was read and labelled, and the seconds that it was scored for."""
+    """When a batch of tracks was read and labelled, in UTC, and the seconds that it was scored for."""
 
     started_at: datetime
     labelled_at: datetime
@@ -89,17 +89,21 @@ class LabelWriter:
         stamp = ModelStamp(name=manifest.name, version=manifest.version, features=manifest.feature_set)
         self._model = stamp.model_dump_json()
         self._replay = "null" if replay_id is None else _text(replay_id)
+        self._openings = [_opening(f'"{Status.LABELLED.value}"', "null", genre) for genre in self._genres]
+        self._abstaining = _opening(f'"{Status.ABSTAINED.value}"', f'"{LOW_CONFIDENCE}"', "null")
+        self._spell: Spell | None = None
+        self._spelt = ""
         self._declared = lru_cache(_DECLARED_KEPT)(self._compare)
 
-    def write(self, track: TrackFeatures, said: Said, *, spell: Spell, timeline: bool = True) -> bytes:
+    def write(self, track: LoggedTrack, said: Said, *, spell: Spell, timeline: bool = True) -> bytes:
         """Give the label's UTF-8 JSON, with each window's top genre where `timeline` says so."""
         top = said.order[0]
         entries = self._entries
         pairs = zip(said.order, said.probabilities, strict=True)
         genres = ",".join([f"{entries[index]}{probability}}}" for index, probability in pairs])
-        status, why, genre = f'"{Status.LABELLED.value}"', "null", self._genres[top]
-        if said.abstains:
-            status, why, genre = f'"{Status.ABSTAINED.value}"', f'"{LOW_CONFIDENCE}"', "null"
+        opening = self._abstaining if said.abstains else self._openings[top]
+        if spell is not self._spell:  # one for all of a batch
+            self._spell, self._spelt = spell, _timing(spell)
         identity = result_id(
             event_id=track.event_id, model_sha256=self._manifest.sha256, replay_id=self._replay_id
         )
@@ -108,14 +112,14 @@ class LabelWriter:
             declared = self._declared(track.declared_genre, -1 if said.abstains else top)
         return (
             f'{{"schema_version":{SCHEMA_VERSION},"result_id":"{identity}","event_id":{_text(track.event_id)},'
-            f'"track_id":{_text(track.track_id)},"status":{status},"abstain_reason":{why},"genre":{genre},'
-            f'"confidence":{said.probabilities[0]},"genres":[{genres}],'
+            f'"track_id":{_text(track.track_id)},{opening}{said.probabilities[0]},"genres":[{genres}],'
             f'"windows":{self._windows(track, said, timeline=timeline)},"audio":{_audio(track)},'
-            f'"declared":{declared},"model":{self._model},"timing":{_timing(track, spell)},'
+            f'"declared":{declared},"model":{self._model},'
+            f'"timing":{{"uploaded_at":"{_moment(track.uploaded)}",{self._spelt}}},'
             f'"replay_id":{self._replay}}}'
         ).encode()
 
-    def _windows(self, track: TrackFeatures, said: Said, *, timeline: bool) -> str:
+    def _windows(self, track: LoggedTrack, said: Said, *, timeline: bool) -> str:
         tops = starts = "null"
         if timeline:
             pairs = zip(said.window_tops, said.window_maxima, strict=True)
@@ -134,21 +138,19 @@ class LabelWriter:
         return "null" if found is None else found.model_dump_json()
 
 
-def _audio(track: TrackFeatures) -> str:
-    audio = track.audio
-    warnings = ",".join([_text(warning) for warning in audio.warnings])
+def _audio(track: LoggedTrack) -> str:
+    warnings = ",".join([_text(warning) for warning in track.warnings])
     return (
-        f'{{"duration_seconds":{_number(audio.duration_seconds)},"codec":{_text(audio.codec)},'
-        f'"sample_rate":{audio.sample_rate},"warnings":[{warnings}]}}'
+        f'{{"duration_seconds":{_number(track.duration_seconds)},"codec":{_text(track.codec)},'
+        f'"sample_rate":{track.sample_rate},"warnings":[{warnings}]}}'
     )
 
 
-def _timing(track: TrackFeatures, spell: Spell) -> str:
-    return f'{{"uploaded_at":"{_moment(track.uploaded_at)}",{_batch_timing(spell)}}}'
+def _opening(status: str, why: str, genre: str) -> str:
+    return f'"status":{status},"abstain_reason":{why},"genre":{genre},"confidence":'
 
 
-@lru_cache(8)
-def _batch_timing(spell: Spell) -> str:
+def _timing(spell: Spell) -> str:
     seconds = (spell.labelled_at - spell.started_at).total_seconds()
     wait_seconds = max(seconds - spell.score_seconds, 0.0)
     return (
@@ -159,7 +161,7 @@ def _batch_timing(spell: Spell) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC).isoformat()[:-6]}Z"  # without its +00:00
+    return f"{moment.isoformat()[:-6]}Z"  # without its +00:00
 
 
 def _number(value: float) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from consumer.config import KafkaSettings
 from consumer.errors import EventError
-from consumer.feature_codec import read_uploaded_at
+from consumer.feature_reading import read_uploaded_at
 from consumer.jobs import InputRecord, TopicPartition
 from consumer.kafka import OffsetRange, RangeReader
 from consumer.replay.newest import Chosen, NewestPerTrack

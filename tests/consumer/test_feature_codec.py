@@ -20,7 +20,8 @@ from consumer.errors import (
     disposition,
 )
 from consumer.events import AudioSummary
-from consumer.feature_codec import FeatureDecoder, encode_features, read_uploaded_at
+from consumer.feature_codec import FeatureDecoder, encode_features
+from consumer.feature_reading import read_uploaded_at
 from consumer.feature_record import TrackFeatures
 from featurizer.spec import GTZAN57
 from tests.consumer.feature_records import features_of

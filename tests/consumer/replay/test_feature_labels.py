@@ -112,6 +112,23 @@ def test_what_cannot_be_labelled_is_told_apart_and_spoils_no_other() -> None:
     assert output.headers[:1] == TRACE
 
 
+def test_features_that_are_no_numbers_are_dead_letters_and_their_neighbours_are_labelled() -> None:
+    broken = features_of("broken", n_windows=2)
+    broken.features[1, 3] = np.nan
+    tracks = [features_of("a", n_windows=3), broken, features_of("b", n_windows=4, seed=1)]
+    model = SoftmaxOfThree()
+    batch = _labeller(model).label([_record(number, track) for number, track in enumerate(tracks)])
+    assert model.batches == [7]
+    assert batch.counts == {"labelled": 2, "dead_lettered": 1}
+    dead, *labelled = batch.outcomes
+    assert (dead.case.record.offset, dead.reason) == (1, "invalid_feature_record")
+    for outcome, number in zip(labelled, (0, 2), strict=True):
+        assert outcome.output is not None
+        label = TrackLabelled.model_validate_json(outcome.output.value or b"")
+        (alone,) = _labels(_labeller(SoftmaxOfThree()), [_record(0, tracks[number])])
+        assert (label.track_id, label.genres) == (alone.track_id, alone.genres)
+
+
 def test_no_records_are_no_labels() -> None:
     model = SoftmaxOfThree()
     assert _labeller(model).label([]) == ([], {})
