@@ -4,7 +4,8 @@ The event's span is a child of the span that the upload's `traceparent` names, a
 took the track. Of its stages the durations are measured, and that `publish` ends with the commit; the others
 are drawn back from the moment of the label, without gaps: `score`, before it `featurize`, `decode` and
 `fetch`. What is left at the front is waiting, most of which is for a free decoding child; what a batch waited
-between two stages is drawn there too.
+between two stages is drawn there too. A delivery that failed has `publish` alone beneath it, and its error.
+Records that are skipped have no span.
 
 Source of names: OpenTelemetry's semantic conventions for messaging (Kafka), and for exceptions.
 """

@@ -161,7 +161,7 @@ def show(
 @dlq.command()
 def redrive(
     places: Annotated[
-        list[str] | None, typer.Argument(metavar="[PARTITION/OFFSET]...", help="Only these.")
+        list[str] | None, typer.Argument(metavar="PARTITION/OFFSET", help="Only these.")
     ] = None,
     *,
     reasons: _Reasons = None,

@@ -152,10 +152,10 @@ def _value_lines(value: bytes | None) -> Iterable[str]:
     if value is None:
         return ["(null)"]
     try:
-        text = json.dumps(json.loads(value), indent=2, ensure_ascii=True)
+        text = json.dumps(json.loads(value), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = _visible(value[:_MOST_SHOWN_BYTES])
-    lines = text[:_MOST_SHOWN_BYTES].splitlines()
+    lines = [printable(line) for line in text[:_MOST_SHOWN_BYTES].split("\n")]
     cut = len(value) > _MOST_SHOWN_BYTES or len(text) > _MOST_SHOWN_BYTES
     return [*lines, "... (all of it: --raw)"] if cut else lines
 

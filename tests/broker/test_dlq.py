@@ -11,13 +11,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from consumer.cli.app import run
-from consumer.config import KafkaSettings
-from consumer.errors import AudioNotFoundError, FetchTimeoutError, InvalidEventError
+from consumer.config import KafkaSettings, Settings
+from consumer.dead_letters import Letter, Listeners, Redriver, Selection
+from consumer.errors import AudioNotFoundError, FetchTimeoutError, InvalidEventError, TwinFencedError
 from consumer.jobs import Headers, InputRecord, OutputRecord, TopicPartition
 from consumer.kafka import Publisher
 from consumer.loop.adapters import Reader
@@ -270,6 +273,46 @@ def test_a_redrive_killed_before_or_after_a_commit_is_run_again_without_a_repeat
     assert _dlq(config, "redrive", "--all", capsys=capsys)[-1]["redriven"] == 0
     counts = _events(_uploads(settings, topics))
     assert (len(counts), set(counts.values())) == (9, {1})
+
+
+def test_a_second_redrive_shuts_the_first_out_and_nothing_goes_twice(
+    settings: KafkaSettings, topics: Topics
+) -> None:
+    _publish(settings, *_three_reasons(topics))
+    tree = Settings(kafka=settings, topics=topics)
+    first = _Stepping(tree)
+    assert first.steps.get(timeout=SECONDS) == "redriven"
+    with Redriver(tree, Selection()) as second:
+        assert second.run().redriven.total() == 8
+    first.go_on.set()
+    first.thread.join(SECONDS)
+    assert isinstance(first.ended, TwinFencedError)
+    counts = _events(_uploads(settings, topics))
+    assert (len(counts), set(counts.values())) == (9, {1})
+
+
+class _Stepping:
+    """A redrive on a thread of its own, one letter a transaction, which rests after the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.steps: Queue[str] = Queue()
+        self.go_on = Event()
+        self.ended: BaseException | None = None
+        self._settings = settings
+        self.thread = Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            listeners = Listeners(on_redriven=self._rest)
+            with Redriver(self._settings, Selection(), rate=1.0, listeners=listeners) as redriver:
+                redriver.run()
+        except TwinFencedError as exc:
+            self.ended = exc
+
+    def _rest(self, _letter: Letter, _topic: str) -> None:
+        self.steps.put("redriven")
+        self.go_on.wait(SECONDS)
 
 
 def test_a_marker_behind_an_open_transaction_is_seen(

@@ -84,12 +84,14 @@ def test_labels_and_dead_letters_are_followed_from_now_and_strangers_skipped(
             settings,
             OutputRecord("track-labels", b"t1", b"no label"),
             _label_record(label_for(event)),
+            OutputRecord("track-uploads.dlq", letter.key, None, (("redriven", b"0/7"),)),
             OutputRecord("track-uploads.dlq", letter.key, letter.value, letter.headers),
         )
-        ended = list(watcher.follow(count=2, timeout_seconds=20.0))
+        ended = list(watcher.follow(count=2, timeout_seconds=20.0))  # a marker is none of them
 
     assert {type(one) for one in ended} == {TrackLabelled, DeadLetter}
     assert label_for(event) in ended
+    assert {one.reason for one in ended if isinstance(one, DeadLetter)} == {"invalid_event"}
 
 
 def test_from_the_beginning_all_labels_are_given(cluster: MockCluster, settings: Settings) -> None:

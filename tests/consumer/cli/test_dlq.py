@@ -42,7 +42,7 @@ def _hostile() -> Letter:
         TopicPartition("track-uploads", 2),
         41,
         ESCAPE.encode(),
-        b'{"a": "\\u001b[2J"}',
+        '{"a": "\\u001b[2J", "C1": "\x9b2J", "city": "M\u00fcnchen"}'.encode(),
         (
             ("traceparent", b"00-1"),
             (f"h{ESCAPE}", f"v{ESCAPE}".encode()),
@@ -60,7 +60,8 @@ def test_a_letter_is_shown_whole_and_a_terminal_obeys_nothing_in_it(
 ) -> None:
     show_letter(_hostile())
     out = capsys.readouterr().out
-    assert "\x1b" not in out
+    assert not {"\x1b", "\x9b"} & set(out)
+    assert "M\u00fcnchen" in out
     for said in ("traceparent: 00-1", r"b'\xff\x00'", "n: (null)", "reason: not_found", "track-uploads/2/41"):
         assert said in out
 
@@ -73,4 +74,4 @@ def test_a_letter_in_json_holds_every_byte() -> None:
         ["bytes", {"base64": "/wA="}],
         ["n", None],
     ]
-    assert told["value"] == '{"a": "\\u001b[2J"}'
+    assert json.loads(told["value"])["C1"] == "\x9b2J"

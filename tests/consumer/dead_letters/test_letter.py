@@ -11,9 +11,10 @@ from consumer.dead_letters.parcel import Packer, Parcel
 from consumer.errors import AudioNotFoundError
 from consumer.jobs import Headers, InputRecord, TopicPartition
 from consumer.loop.adapters import Reader
+from consumer.loop.outcomes import Settler
 from consumer.loop.provenance import dead_letter_headers, is_marker, provenance_of_upload
 from consumer.topic_settings import TopicSettings
-from tests.consumer.records import NOW, upload_record
+from tests.consumer.records import NOW, case_of, settings_with, upload_record
 
 TOPICS = TopicSettings(uploads={"uploads": "track_uploaded", "events": "cloud_event"})
 NAMES = st.sampled_from(["reason", "redriven", "truncated", "replay-id", "redrive-count", "traceparent"])
@@ -59,6 +60,16 @@ def test_into_a_topic_of_another_form_goes_what_all_forms_take() -> None:
     assert back.upload.value == cloud_event
     sent = InputRecord(TopicPartition("uploads", 0), 1, None, there.upload.value)
     assert Reader(TOPICS).read(sent).uploads[0].event.track_id == "track"
+
+
+def test_a_letter_names_its_event_unless_the_id_is_huge() -> None:
+    for event_id, named in (("e" * 256, True), ("e" * 257, False), ("", False), (None, False)):
+        names = dict(_dead(upload_record(), event_id=event_id).headers).keys()
+        assert ("event-id" in names) is named
+    settler = Settler(settings_with(), clock=lambda: 0.0, wall_clock=lambda: NOW)
+    output = settler.settle(case_of(upload_record()), AudioNotFoundError("gone")).output
+    assert output is not None
+    assert dict(output.headers)["event-id"] == b"event-1"
 
 
 def test_what_has_outgrown_its_topic_stays() -> None:
