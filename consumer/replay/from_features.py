@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from consumer.clock import SYSTEM_CLOCK, Clock
 from consumer.config import Settings
-from consumer.jobs import InputRecord, TopicPartition
+from consumer.jobs import TopicPartition
 from consumer.kafka import BatchMember, GroupOffsets, KafkaProducer, RecordBatch
 from consumer.loop.delivery import SLICE_SECONDS, Batch, Progress, Report
 from consumer.loop.offsets import Prefix, TrackedRecord
@@ -24,6 +24,7 @@ from consumer.replay.newest import Chosen
 from consumer.replay.newest_features import newest_features
 from consumer.replay.pace import Pace
 from consumer.replay.plan import Plan
+from consumer.replay.plan_reading import Reading
 from consumer.replay.rare_collections import rare_collections
 from consumer.replay.selection import places_of
 from featurizer.spec import GTZAN57
@@ -55,29 +56,6 @@ class Listeners:
 
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What of a batch lies within the plan.
-
-    Attributes
-    ----------
-    wanted : list of InputRecord
-        To be labelled.
-    firsts, nexts : dict of TopicPartition to int
-        Where each partition's part begins, and what to commit after it.
-    finished : set of TopicPartition
-        Those whose range ends with it.
-    superseded : int
-        Records of which the ranges hold a newer one.
-    """
-
-    wanted: list[InputRecord] = field(default_factory=list)
-    firsts: dict[TopicPartition, int] = field(default_factory=dict)
-    nexts: dict[TopicPartition, int] = field(default_factory=dict)
-    finished: set[TopicPartition] = field(default_factory=set)
-    superseded: int = 0
 
 
 class FeatureReplay:
@@ -190,8 +168,8 @@ class FeatureReplay:
         member.rest(sorted({record.topic_partition for record in batch.records} & self._finished))
         return batch
 
-    def _read(self, batch: RecordBatch) -> _Reading:
-        reading = _Reading()
+    def _read(self, batch: RecordBatch) -> Reading:
+        reading = Reading()
         for record in batch.records:
             partition, offset = record.topic_partition, record.offset
             stop = self._stop_of(partition)
@@ -204,12 +182,10 @@ class FeatureReplay:
             reading.nexts[partition] = min(offset + 1, stop)
             if offset + 1 >= stop:
                 reading.finished.add(partition)
-            if offset >= stop:
-                continue
-            if self._chosen is None or self._places.place(partition, offset) in self._chosen:
+            if offset < stop:
                 reading.wanted.append(record)
-            elif record.value is not None:
-                reading.superseded += 1
+        if self._chosen is not None:
+            reading.leave_superseded(self._chosen, places=self._places)
         for partition, end in batch.ends.items():
             stop = self._stop_of(partition)
             if partition not in self._finished and stop is not None and end >= stop:
@@ -218,7 +194,7 @@ class FeatureReplay:
                 reading.finished.add(partition)
         return reading
 
-    def _serve(self, reading: _Reading, member: BatchMember, delivery: TransactionalDelivery) -> None:
+    def _serve(self, reading: Reading, member: BatchMember, delivery: TransactionalDelivery) -> None:
         """Label a batch and commit it, or let go of it so that it is read again."""
         if not reading.nexts:
             return
@@ -234,7 +210,7 @@ class FeatureReplay:
         self._counts["superseded"] += reading.superseded
         self._listeners.on_progress(self._counts)
 
-    def _commit(self, reading: _Reading, outcomes: list[Outcome], delivery: TransactionalDelivery) -> bool:
+    def _commit(self, reading: Reading, outcomes: list[Outcome], delivery: TransactionalDelivery) -> bool:
         """Commit until it is known how that ended; nobody polls meanwhile."""
         while True:
             report = delivery.deliver(_batch_of(reading, outcomes), deadline=self._deadline())
@@ -283,7 +259,7 @@ class FeatureReplay:
         return self._clock.monotonic() + SLICE_SECONDS
 
 
-def _batch_of(reading: _Reading, outcomes: list[Outcome]) -> Batch:
+def _batch_of(reading: Reading, outcomes: list[Outcome]) -> Batch:
     by_partition: dict[TopicPartition, list[Outcome | None]] = {partition: [] for partition in reading.nexts}
     for outcome in outcomes:
         by_partition[outcome.case.record.topic_partition].append(outcome)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
+from operator import add
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -98,9 +99,7 @@ class LabelWriter:
     def write(self, track: LoggedTrack, said: Said, *, spell: Spell, timeline: bool = True) -> bytes:
         """Give the label's UTF-8 JSON, with each window's top genre where `timeline` says so."""
         top = said.order[0]
-        entries = self._entries
-        pairs = zip(said.order, said.probabilities, strict=True)
-        genres = ",".join([f"{entries[index]}{probability}}}" for index, probability in pairs])
+        genres = self._shares(said.order, said.probabilities)
         opening = self._abstaining if said.abstains else self._openings[top]
         if spell is not self._spell:  # one for all of a batch
             self._spell, self._spelt = spell, _timing(spell)
@@ -112,7 +111,7 @@ class LabelWriter:
             declared = self._declared(track.declared_genre, -1 if said.abstains else top)
         return (
             f'{{"schema_version":{SCHEMA_VERSION},"result_id":"{identity}","event_id":{_text(track.event_id)},'
-            f'"track_id":{_text(track.track_id)},{opening}{said.probabilities[0]},"genres":[{genres}],'
+            f'"track_id":{_text(track.track_id)},{opening}{said.probabilities[0]},"genres":{genres},'
             f'"windows":{self._windows(track, said, timeline=timeline)},"audio":{_audio(track)},'
             f'"declared":{declared},"model":{self._model},'
             f'"timing":{{"uploaded_at":"{_moment(track.uploaded)}",{self._spelt}}},'
@@ -122,8 +121,7 @@ class LabelWriter:
     def _windows(self, track: LoggedTrack, said: Said, *, timeline: bool) -> str:
         tops = starts = "null"
         if timeline:
-            pairs = zip(said.window_tops, said.window_maxima, strict=True)
-            tops = f"[{','.join([f'{self._entries[top]}{most}}}' for top, most in pairs])}]"
+            tops = self._shares(said.window_tops, said.window_maxima)
             if track.starts_seconds is not None:
                 starts = f"[{','.join(map(_number, track.starts_seconds))}]"
         return (
@@ -131,6 +129,10 @@ class LabelWriter:
             f'"starts_seconds":{starts},"policy":{_text(track.policy)},'
             f'"stopped_early":{"true" if track.stopped_early else "false"}}}'
         )
+
+    def _shares(self, genres: list[int], probabilities: list[str]) -> str:
+        pairs = map(add, map(self._entries.__getitem__, genres), probabilities)
+        return f"[{'},'.join(pairs)}}}]"
 
     def _compare(self, declared: str, top: int) -> str:
         genre = None if top < 0 else self._manifest.genres[top]

@@ -96,4 +96,7 @@ def test_a_place_tells_partitions_offsets_and_events_apart() -> None:
 def test_what_was_chosen_is_known_again() -> None:
     chosen = Chosen(np.array([3, 5, 2**62], np.int64))
     assert [place for place in (0, 3, 4, 5, 6, 2**62, 2**62 + 1) if place in chosen] == [3, 5, 2**62]
+    assert chosen.among([0, 3, 4, 5, 6, 2**62, 2**62 + 1]) == [False, True, False, True, False, True, False]
+    assert chosen.among([]) == []
     assert 3 not in Chosen(np.empty(0, np.int64))
+    assert Chosen(np.empty(0, np.int64)).among([3, 4]) == [False, False]
