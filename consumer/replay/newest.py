@@ -194,7 +194,7 @@ class Chosen:
         return int(self._places.searchsorted(stop) - self._places.searchsorted(start))
 
     def among(self, places: Sequence[int]) -> list[bool]:
-        """Tell of each of some places whether it was chosen: a tenth of the time of asking one by one."""
+        """Tell of each of some places whether it was chosen: a third of the time of asking one by one."""
         if not len(self._places):
             return [False] * len(places)
         asked = np.array(places, np.int64)
