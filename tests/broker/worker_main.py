@@ -1,4 +1,4 @@
-"""Runs `genrestream worker` with faults: `python -m tests.broker.worker_main FAULTS_JSON worker ...`.
+"""Runs a command of `genrestream` with faults: `python -m tests.broker.worker_main FAULTS_JSON worker ...`.
 
 Faults: `light` (seconds) replaces the pipeline by an engine without audio; `decoding` true makes the decoder
 crash or hang by file name; `fake_audio` true has children do what a URI says, as `ok:3` (three windows);
@@ -21,9 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import consumer.replay.from_uploads
 import consumer.worker
 from consumer.config import Settings
+from consumer.events import ModelStamp
 from consumer.metrics import Metrics
+from modelzoo.registry import Artifact
 from tests.broker.light_engine import LightEngine
 
 
@@ -57,7 +60,16 @@ def _use_light_engine(seconds: float) -> None:
         yield  # this engine has no models
 
     service.open_rollout = open_nothing
+
+    @contextmanager
+    def open_replaying(settings: Settings, *, artifact: Artifact, metrics: Metrics) -> Iterator[LightEngine]:
+        manifest = artifact.manifest
+        stamp = ModelStamp(name=manifest.name, version=manifest.version, features=manifest.feature_set)
+        with LightEngine(seconds, stamp=stamp) as engine:
+            yield engine
+
     consumer.worker.open_pipeline = open_light  # type: ignore[assignment]  # stands in for the pipeline
+    consumer.replay.from_uploads.open_engine = open_replaying
 
 
 def _use_faulty_decoding() -> None:
