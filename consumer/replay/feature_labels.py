@@ -21,7 +21,7 @@ from consumer.jobs import InputRecord, OutputRecord, TopicPartition
 from consumer.loop.outcomes import Case, Ending, Outcome, Settler
 from consumer.loop.provenance import Origin, Provenance, provenance_of_upload
 from consumer.pipeline.scoring import ScorerPort
-from consumer.replay.label_json import LabelWriter, Said, Spell, spell_numbers
+from consumer.replay.label_json import LabelWriter, Said, Spell, spell_moments, spell_numbers
 from featurizer.spec import FeatureSpec
 from modelzoo.aggregate import LOW_CONFIDENCE
 from modelzoo.verdicts import Verdicts, decide_many
@@ -207,11 +207,13 @@ def _said(probabilities: Windows, verdicts: Verdicts, found: Sequence[Found]) ->
     ordered = spell_numbers(np.take_along_axis(verdicts.calibrated, verdicts.order, axis=1))
     agreements = spell_numbers(verdicts.agreement)
     tops, maxima = verdicts.window_tops.tolist(), spell_numbers(probabilities.max(axis=1))
+    moments = spell_moments([track.uploaded_at for _, track in found])
     n_genres = verdicts.order.shape[1]
     at = 0
     for index, (_, track) in enumerate(found):
         end = at + track.n_windows
         yield Said(
+            moments[index],
             orders[index],
             ordered[index * n_genres : (index + 1) * n_genres],
             abstains[index],

@@ -6,6 +6,7 @@ written here is what `label_of(...).encode()` gives for the same track, and a te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -22,15 +23,18 @@ from consumer.pipeline.genres import compare
 from modelzoo.aggregate import LOW_CONFIDENCE
 from modelzoo.manifest import Manifest
 
+_NO_FRACTION: Final = ".000000"
 _DECLARED_KEPT: Final = 65_536
 """Publishers' own words for genres are few; a hostile catalogue must not fill the memory with them."""
 
 
 class Said(NamedTuple):
-    """What the model said about a track, its numbers in JSON.
+    """What is said about a track, its numbers in JSON: when it was uploaded, and what the model found.
 
     Attributes
     ----------
+    uploaded_at : str
+        As `spell_moments` gives it.
     order : list of int
         The genres' indices, most probable first.
     probabilities : list of str
@@ -45,6 +49,7 @@ class Said(NamedTuple):
         And its probability.
     """
 
+    uploaded_at: str
     order: list[int]
     probabilities: list[str]
     abstains: bool
@@ -61,6 +66,12 @@ def spell_numbers(numbers: NDArray[np.float64] | NDArray[np.float32]) -> list[st
     if not numbers.size:
         return []
     return to_json(numbers.ravel().tolist()).decode()[1:-1].split(",")
+
+
+def spell_moments(microseconds: Sequence[int]) -> list[str]:
+    """Give moments, microseconds since 1970 in UTC, as labels spell them: no fraction where it is zero."""
+    moments = np.array(microseconds, "datetime64[us]")
+    return [f"{text.removesuffix(_NO_FRACTION)}Z" for text in np.datetime_as_string(moments).tolist()]
 
 
 class Spell(NamedTuple):
@@ -114,7 +125,7 @@ class LabelWriter:
             f'"track_id":{_text(track.track_id)},{opening}{said.probabilities[0]},"genres":{genres},'
             f'"windows":{self._windows(track, said, timeline=timeline)},"audio":{_audio(track)},'
             f'"declared":{declared},"model":{self._model},'
-            f'"timing":{{"uploaded_at":"{_moment(track.uploaded)}",{self._spelt}}},'
+            f'"timing":{{"uploaded_at":"{said.uploaded_at}",{self._spelt}}},'
             f'"replay_id":{self._replay}}}'
         ).encode()
 

@@ -15,7 +15,7 @@ from consumer.feature_codec import encode_features
 from consumer.feature_reading import FeatureReader, LoggedTrack
 from consumer.feature_record import TrackFeatures
 from consumer.pipeline.tracks import Course, Selection, StageSeconds, label_of
-from consumer.replay.label_json import LabelWriter, Said, Spell, spell_numbers
+from consumer.replay.label_json import LabelWriter, Said, Spell, spell_moments, spell_numbers
 from featurizer.spec import GTZAN57
 from modelzoo.manifest import Manifest
 from modelzoo.verdicts import decide_many
@@ -29,9 +29,12 @@ IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 SECONDS = st.floats(0, 1e17)
 
 
-def _said(probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]], manifest: Manifest) -> Said:
+def _said(
+    track: TrackFeatures, probabilities: np.ndarray[tuple[int, int], np.dtype[np.float32]], manifest: Manifest
+) -> Said:
     verdicts = decide_many(probabilities, [len(probabilities)], manifest)
     return Said(
+        spell_moments([_logged(track).uploaded_at])[0],
         verdicts.order[0].tolist(),
         spell_numbers(verdicts.calibrated[0][verdicts.order[0]]),
         bool(verdicts.abstains[0]),
@@ -109,7 +112,7 @@ def test_any_label_is_byte_for_byte_the_pipelines(data: st.DataObject) -> None:
     windows = _probabilities(n_windows, seed=data.draw(st.integers(0, 99)), sharpness=sharpness)
     timeline = data.draw(st.booleans())
     found = LabelWriter(manifest, replay_id="replay-1").write(
-        _logged(track), _said(windows, manifest), spell=SPELL, timeline=timeline
+        _logged(track), _said(track, windows, manifest), spell=SPELL, timeline=timeline
     )
     assert found == _by_the_pipeline(track, windows, manifest, timeline=timeline).encode()
 
@@ -118,7 +121,7 @@ def test_any_label_is_byte_for_byte_the_pipelines(data: st.DataObject) -> None:
 def test_small_numbers_are_spelt_alike(probability: float) -> None:
     manifest = make_manifest()
     small = spell_numbers(np.array([probability]))[0]
-    said = Said([1, 0, 2], ["0.75", small, small], False, "1.0", [1], [small])
+    said = Said("2026-05-01T12:00:00Z", [1, 0, 2], ["0.75", small, small], False, "1.0", [1], [small])
     track = features_of("a", n_windows=1)
     found = LabelWriter(manifest, replay_id=None).write(_logged(track), said, spell=SPELL)
     assert TrackLabelled.model_validate_json(found).encode() == found
@@ -127,7 +130,9 @@ def test_small_numbers_are_spelt_alike(probability: float) -> None:
 def test_a_label_outside_a_replay_names_none() -> None:
     manifest = make_manifest()
     track, windows = features_of("a", n_windows=2), _probabilities(2, seed=0, sharpness=1.0)
-    found = LabelWriter(manifest, replay_id=None).write(_logged(track), _said(windows, manifest), spell=SPELL)
+    found = LabelWriter(manifest, replay_id=None).write(
+        _logged(track), _said(track, windows, manifest), spell=SPELL
+    )
     label = TrackLabelled.model_validate_json(found)
     assert label.replay_id is None
     assert label.result_id != _by_the_pipeline(track, windows, manifest).result_id
