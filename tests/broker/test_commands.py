@@ -97,7 +97,7 @@ def test_the_commands_together_label_what_was_submitted(config: Path, music: Pat
     checked = run("check", "--config", config, "--json")
     assert checked.status == 0, checked.out
     assert [one["check"] for one in checked.objects] == [
-        *("settings", "spool", "sources", "model", "pipeline", "broker", "topics"),
+        *("settings", "spool", "sources", "uploads", "model", "pipeline", "broker", "topics"),
     ]
     (outside,) = write_pieces(tmp_path, manners=("disco",), seconds=3.0)
     log = tmp_path / "worker.log"

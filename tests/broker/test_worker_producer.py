@@ -136,7 +136,7 @@ def test_a_record_over_the_client_limit_is_refused_and_the_transaction_goes_on(
     transactions.producer.begin_transaction()
     with pytest.raises(BrokerError) as caught:
         transactions.producer.produce(
-            OutputRecord(topics.dead_letters, key=None, value=bytes(topics.max_dead_letter_bytes + 1)),
+            OutputRecord(topics.features, key=None, value=bytes(topics.max_feature_bytes + 1)),
             on_delivery=lambda _: None,
         )
     assert caught.value.code == "MSG_SIZE_TOO_LARGE"
