@@ -40,6 +40,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_000)  # the tool is built once
 def test_the_file_follows_the_compose_specification() -> None:
     schema = json.loads(
         (module_folder(SPEC[0], version=SPEC[1]) / "schema" / "compose-spec.json").read_text()
@@ -50,6 +51,7 @@ def test_the_file_follows_the_compose_specification() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_000)  # the tool is built once
 def test_the_specifications_own_loader_takes_it() -> None:
     loader = tool(f"{SPEC[0]}/cmd", version=SPEC[1])
     done = subprocess.run(

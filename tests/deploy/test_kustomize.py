@@ -16,7 +16,10 @@ from consumer.config import load_settings
 from tests.deploy.go_modules import module_folder, tool
 from tests.deploy.manifests import BASE, GPU, Document, base_as_written, container_of, documents, pod_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1_000),  # tools are built once
+]
 
 KUSTOMIZE = ("sigs.k8s.io/kustomize/kustomize/v5", "v5.8.2")
 DEFINITIONS = {
