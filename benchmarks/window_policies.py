@@ -135,7 +135,7 @@ def measure_table(hearing: Hearing, data: Path) -> dict[str, dict[str, float]]:
     )
     names = test.track_names
     for track in names:
-        features = test.of_tracks(frozenset({track})).features
+        features = test.of_tracks(frozenset({track})).inputs
         for plan in PLANS:
             hearing.read(plan, track, features)
     return {str(plan): _figures(hearing, plan, names) for plan in PLANS}

@@ -12,9 +12,9 @@ from modelzoo.manifest import Manifest, Measurement
 from training.calibrate import outcome
 from training.datasets import DefaultData
 from training.evaluate import Outcome, TrackScores, confusion, risk_at
-from training.feature_table import FeatureTable
-from training.fit import Recipe
 from training.network import DROPOUT, HIDDEN_UNITS
+from training.recipe import Recipe
+from training.windows import LabelledWindows
 
 _THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _PROTOCOLS = {
@@ -248,7 +248,7 @@ def _figure(measurement: Measurement) -> str:
     return f"{measurement.mean:.3f}{spread} (n={measurement.n:,})"
 
 
-def _size(table: FeatureTable) -> str:
+def _size(table: LabelledWindows) -> str:
     return f"{len(table):,} windows of {len(table.track_names):,} tracks"
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from featurizer.spec import FeatureSpec
 from training.errors import DataError
-from training.feature_table import FeatureTable, file_id, join, read_feature_table, without_repeats
+from training.feature_table import file_id, read_feature_table
 from training.splits import NEAR_COPY_DISTANCE, TrackLists, near_copies, read_track_lists
+from training.windows import LabelledWindows, join, without_repeats
 
 GTZAN_TABLE = Path("features/gtzan_3s.csv.gz")
 EXTRA_TABLE = Path("features/dsmusic_3s.csv.gz")
@@ -57,11 +58,11 @@ class DefaultData:
     ----------
     genres : tuple of str
         The labels, sorted.
-    gtzan : FeatureTable
+    gtzan : LabelledWindows
         Every window of GTZAN, for the two protocols that draw their own sides.
-    extra : FeatureTable
+    extra : LabelledWindows
         The second collection: joins the training side only, holds no copy of a test track.
-    fitting, test : FeatureTable
+    fitting, test : LabelledWindows
         GTZAN's windows that a released model may be fitted on, and those that it is tested on.
     lists : TrackLists
         The split.
@@ -74,17 +75,17 @@ class DefaultData:
     """
 
     genres: tuple[str, ...]
-    gtzan: FeatureTable
-    extra: FeatureTable
-    fitting: FeatureTable
-    test: FeatureTable
+    gtzan: LabelledWindows
+    extra: LabelledWindows
+    fitting: LabelledWindows
+    test: LabelledWindows
     lists: TrackLists
     dropped: Dropped
     id: str
     audio: tuple[Path, ...]
 
     @property
-    def training(self) -> FeatureTable:
+    def training(self) -> LabelledWindows:
         """Both collections' windows that the released model is fitted on."""
         return join([self.fitting, self.extra])
 

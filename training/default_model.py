@@ -28,8 +28,6 @@ from training.evaluate import (
     score_tracks,
 )
 from training.export import check_vacant, onnx_bytes, write_artifact
-from training.feature_table import FeatureTable
-from training.fit import Recipe
 from training.heard import audio_of_tracks, featurize_audio
 from training.network import FittedMlp
 from training.protocols import (
@@ -41,7 +39,9 @@ from training.protocols import (
     cross_score,
     measure_drawn_sides,
 )
+from training.recipe import Recipe
 from training.stages import Stages
+from training.windows import LabelledWindows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +180,8 @@ class _Bench:
         return Trainer(self.data.genres, self.spec, recipe, on_epoch)
 
 
-def _score(model: FittedMlp, table: FeatureTable) -> TrackScores:
-    return score_tracks(table, probabilities=model(table.features), genres=model.genres)
+def _score(model: FittedMlp, table: LabelledWindows) -> TrackScores:
+    return score_tracks(table, probabilities=model(table.inputs), genres=model.genres)
 
 
 def _hear(

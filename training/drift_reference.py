@@ -10,15 +10,15 @@ from featurizer.spec import FeatureSpec
 from modelzoo.drift import bin_shares
 from modelzoo.manifest import Abstention, ConfidenceReference, LabelReference
 from training.evaluate import Outcome
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 DRIFT_QUANTILES = np.linspace(0.05, 0.95, 10)
 _CONFIDENCE_DECILES = np.linspace(0.1, 0.9, 9)
 
 
-def feature_quantiles(table: FeatureTable, *, spec: FeatureSpec) -> dict[str, tuple[float, ...]]:
+def feature_quantiles(table: LabelledWindows, *, spec: FeatureSpec) -> dict[str, tuple[float, ...]]:
     """Give ten quantiles of each feature over windows, in the feature's unit."""
-    edges = np.quantile(table.features.astype(np.float64), DRIFT_QUANTILES, axis=0)
+    edges = np.quantile(table.inputs.astype(np.float64), DRIFT_QUANTILES, axis=0)
     # Six digits, as float32 holds them: more would be noise in a file that people read.
     return {
         name: tuple(float(f"{edge:.6g}") for edge in column)
@@ -27,7 +27,7 @@ def feature_quantiles(table: FeatureTable, *, spec: FeatureSpec) -> dict[str, tu
 
 
 def drift_shares(
-    table: FeatureTable, *, spec: FeatureSpec, quantiles: Mapping[str, tuple[float, ...]]
+    table: LabelledWindows, *, spec: FeatureSpec, quantiles: Mapping[str, tuple[float, ...]]
 ) -> dict[str, tuple[float, ...]]:
     """Count the windows between the quantiles: a feature of few values has no tenths.
 
@@ -35,7 +35,7 @@ def drift_shares(
     fitted to would have an index of 1.6 against themselves.
     """
     edges = np.array([quantiles[name] for name in spec.feature_names])
-    shares = bin_shares(table.features, edges=edges)
+    shares = bin_shares(table.inputs, edges=edges)
     return {
         name: tuple(round(float(share), 5) for share in row)
         for name, row in zip(spec.feature_names, shares, strict=True)

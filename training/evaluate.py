@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelzoo.aggregate import soft_vote
 from modelzoo.manifest import Measurement
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 ECE_BINS = 10
 
@@ -58,13 +58,13 @@ class TrackScores:
 
 
 def score_tracks(
-    table: FeatureTable, *, probabilities: NDArray[np.float32], genres: Sequence[str]
+    table: LabelledWindows, *, probabilities: NDArray[np.float32], genres: Sequence[str]
 ) -> TrackScores:
     """Gather windows by track.
 
     Parameters
     ----------
-    table : FeatureTable
+    table : LabelledWindows
         The windows that were scored.
     probabilities : ndarray, shape (len(table), n_genres), float32
         Their probabilities.

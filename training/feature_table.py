@@ -1,10 +1,8 @@
-"""Turns a CSV or Parquet table of window features into one validated `FeatureTable`."""
+"""Turns a CSV or Parquet table of window features into validated `LabelledWindows`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,66 +11,10 @@ from numpy.typing import NDArray
 
 from featurizer.spec import FeatureSpec
 from training.errors import DataError
+from training.windows import LabelledWindows
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureTable:
-    """Labelled windows, in order of track and of time.
-
-    Attributes
-    ----------
-    features : ndarray, shape (n, width), float32
-        Raw features, finite, each in its own unit.
-    genres : ndarray, shape (n,), str
-        Each window's label.
-    tracks : ndarray, shape (n,), str
-        Name of the track that each window was cut from.
-    weights : ndarray, shape (n,), float32
-        How much each window counts in a fit, positive.
-    """
-
-    features: NDArray[np.float32]
-    genres: NDArray[np.str_]
-    tracks: NDArray[np.str_]
-    weights: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    @property
-    def track_names(self) -> list[str]:
-        """Names of the tracks, each once, sorted."""
-        return [str(track) for track in np.unique(self.tracks)]
-
-    def rows(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> FeatureTable:
-        """Take some windows, by mask or by index."""
-        return FeatureTable(self.features[mask], self.genres[mask], self.tracks[mask], self.weights[mask])
-
-    def weighing(self, weight: float) -> FeatureTable:
-        """Give every window the same weight in a fit."""
-        return FeatureTable(self.features, self.genres, self.tracks, np.full_like(self.weights, weight))
-
-    def of_tracks(self, tracks: frozenset[str]) -> FeatureTable:
-        """Take the windows of some tracks."""
-        return self.rows(np.isin(self.tracks, sorted(tracks)))
-
-    def without_tracks(self, tracks: frozenset[str]) -> FeatureTable:
-        """Take all windows but those of some tracks."""
-        return self.rows(~np.isin(self.tracks, sorted(tracks)))
-
-    def targets(self, genres: Sequence[str]) -> NDArray[np.int64]:
-        """Return each window's label as its place in `genres`.
-
-        Returns
-        -------
-        ndarray, shape (n,), int64
-            In [0, len(genres)).
-        """
-        place = {genre: index for index, genre in enumerate(genres)}
-        return np.array([place[str(genre)] for genre in self.genres], dtype=np.int64)
-
-
-def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -> FeatureTable:
+def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -> LabelledWindows:
     """Read a CSV (plain or gzipped) or Parquet file (`.parquet`) with one row a window.
 
     Parameters
@@ -86,7 +28,7 @@ def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -
 
     Returns
     -------
-    FeatureTable
+    LabelledWindows
         Sorted by track and window number.
 
     Raises
@@ -116,35 +58,7 @@ def read_feature_table(path: Path, *, spec: FeatureSpec, collection: str = "") -
     genres = frame["label"].astype(str).to_numpy(dtype=str)
     _refuse_two_labels(tracks, genres, path=path)
     order = np.lexsort((parts["window"].astype(int).to_numpy(), tracks))
-    return FeatureTable(features, genres, tracks, np.ones(len(frame), dtype=np.float32)).rows(order)
-
-
-def join(tables: Sequence[FeatureTable]) -> FeatureTable:
-    """Put tables under one another."""
-    return FeatureTable(
-        np.concatenate([table.features for table in tables]),
-        np.concatenate([table.genres for table in tables]),
-        np.concatenate([table.tracks for table in tables]),
-        np.concatenate([table.weights for table in tables]),
-    )
-
-
-def without_repeats(table: FeatureTable) -> FeatureTable:
-    """Drop windows that the table holds twice.
-
-    Of equal rows under one label the first stays. Equal rows under two labels all go: one of them must be
-    wrong.
-    """
-    _, group = np.unique(table.features, axis=0, return_inverse=True)
-    _, targets = np.unique(table.genres, return_inverse=True)
-    n_groups = int(group.max()) + 1
-    lowest = np.full(n_groups, np.iinfo(np.int64).max)
-    highest = np.full(n_groups, -1)
-    np.minimum.at(lowest, group, targets)
-    np.maximum.at(highest, group, targets)
-    is_first = np.zeros(len(table), dtype=bool)
-    is_first[np.unique(group, return_index=True)[1]] = True
-    return table.rows(is_first & (lowest == highest)[group])
+    return LabelledWindows(features, genres, tracks, np.ones(len(frame), dtype=np.float32)).rows(order)
 
 
 def file_id(path: Path) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from featurizer.spec import FeatureSpec
-from training.feature_table import FeatureTable
 from training.network import FittedMlp, GenreMlp
+from training.recipe import Recipe
 from training.standardise import Standardiser
+from training.windows import LabelledWindows
 
 _GAIN_POWERS = {
     "rms_mean": 1,
@@ -25,44 +25,8 @@ _GAIN_POWERS = {
 """How a feature grows with the samples' gain. All others but `mfcc1_mean` do not depend on it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """The numbers of a fit, chosen on training and validation artists only.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the table.
-    batch_size : int
-        Windows a step.
-    learning_rate : float
-        Its greatest value; it rises over the first tenth of the steps and falls as a cosine.
-    weight_decay : float
-        Of AdamW.
-    label_smoothing : float
-        Share of each target spread evenly over the genres, in [0, 1).
-    gain_db : float
-        Each window is played louder or softer by up to this many decibels, drawn anew each epoch: uploads are
-        mastered to any loudness, and loudness says more about a collection than about a genre.
-    extra_weight : float
-        How much a window of the second collection counts, where GTZAN's count 1: it sounds different, and its
-        labels follow other habits.
-    clip : float
-        Limit of standardised features, in standard deviations.
-    """
-
-    epochs: int = 15
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.1
-    gain_db: float = 6.0
-    extra_weight: float = 0.3
-    clip: float = 5.0
-
-
 def fit_mlp(
-    table: FeatureTable,
+    table: LabelledWindows,
     *,
     genres: tuple[str, ...],
     spec: FeatureSpec,
@@ -76,7 +40,7 @@ def fit_mlp(
 
     Parameters
     ----------
-    table : FeatureTable
+    table : LabelledWindows
         Labelled windows.
     genres : tuple of str
         The outputs, in order.
@@ -92,9 +56,9 @@ def fit_mlp(
     # A generator of its own would be cleaner, but dropout and weight initialisation draw from torch's only.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        standardiser = Standardiser.fit(table.features, spec=spec, limit=recipe.clip)
+        standardiser = Standardiser.fit(table.inputs, spec=spec, limit=recipe.clip)
         network = GenreMlp(width=spec.width, n_genres=len(genres))
-        features = torch.from_numpy(table.features)
+        features = torch.from_numpy(table.inputs)
         targets = torch.from_numpy(table.targets(genres))
         weights = torch.from_numpy(table.weights)
         n_steps = math.ceil(len(table) / recipe.batch_size)

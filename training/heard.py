@@ -11,7 +11,7 @@ from featurizer import Featurizer
 from featurizer.errors import AudioError
 from featurizer.track import TrackReader
 from training.errors import DataError
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 AUDIO_SUFFIXES = frozenset({".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"})
 
@@ -24,7 +24,7 @@ def audio_of_tracks(folder: Path, tracks: frozenset[str]) -> list[Path]:
 
 def featurize_audio(
     paths: Sequence[Path], *, featurizer: Featurizer, on_track: Callable[[], None] = lambda: None
-) -> FeatureTable:
+) -> LabelledWindows:
     """Decode and featurize tracks as the service does.
 
     Parameters
@@ -52,8 +52,8 @@ def featurize_audio(
         features.append(track)
         names.extend([path.stem] * len(track))
         on_track()
-    return FeatureTable(
-        features=np.concatenate(features),
+    return LabelledWindows(
+        inputs=np.concatenate(features),
         genres=np.array([name.partition(".")[0] for name in names]),
         tracks=np.array(names),
         weights=np.ones(len(names), dtype=np.float32),

@@ -11,10 +11,11 @@ from featurizer.spec import FeatureSpec
 from modelzoo.manifest import Measurement
 from training.datasets import DefaultData
 from training.evaluate import TrackScores, join_scores, measure, score_tracks
-from training.feature_table import FeatureTable, join
-from training.fit import Recipe, fit_mlp
+from training.fit import fit_mlp
 from training.network import FittedMlp
+from training.recipe import Recipe
 from training.splits import artist_folds, random_tracks, random_windows
+from training.windows import LabelledWindows, join
 
 TEST_SHARE = 0.3
 """Of the windows (or tracks) of each genre, in the two protocols that draw their sides."""
@@ -43,16 +44,16 @@ class Trainer:
     recipe: Recipe
     on_epoch: Callable[[], None]
 
-    def fit(self, table: FeatureTable, *, seed: int) -> FittedMlp:
+    def fit(self, table: LabelledWindows, *, seed: int) -> FittedMlp:
         """Fit one network."""
         return fit_mlp(
             table, genres=self.genres, spec=self.spec, recipe=self.recipe, seed=seed, on_epoch=self.on_epoch
         )
 
-    def fit_and_score(self, table: FeatureTable, *, test: FeatureTable, seed: int) -> TrackScores:
+    def fit_and_score(self, table: LabelledWindows, *, test: LabelledWindows, seed: int) -> TrackScores:
         """Fit one network and score other windows with it."""
         model = self.fit(table, seed=seed)
-        return score_tracks(test, probabilities=model(test.features), genres=self.genres)
+        return score_tracks(test, probabilities=model(test.inputs), genres=self.genres)
 
 
 def measure_drawn_sides(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import DataError
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 _TRACK = re.compile(r"[a-z]+\.\d{5}")
 _ARTIST = re.compile(r"^([a-z]+\.\d{5})\.wav ::: (.*?) :::")
@@ -91,23 +91,23 @@ def read_track_lists(folder: Path) -> TrackLists:
     )
 
 
-def near_copies(table: FeatureTable, *, of: FeatureTable, closer_than: float) -> frozenset[str]:
+def near_copies(table: LabelledWindows, *, of: LabelledWindows, closer_than: float) -> frozenset[str]:
     """Find the tracks with a window that is almost a window of another table.
 
     It finds copies whose windows begin at the same place; one that begins elsewhere is a different window.
 
     Parameters
     ----------
-    table : FeatureTable
+    table : LabelledWindows
         Tracks to search.
-    of : FeatureTable
+    of : LabelledWindows
         Tracks that may have been copied.
     closer_than : float
         Euclidean distance in standard deviations of `of`'s features.
     """
-    mean, scale = of.features.mean(axis=0), np.maximum(of.features.std(axis=0), 1e-12)
-    known = (of.features - mean) / scale
-    asked = (table.features - mean) / scale
+    mean, scale = of.inputs.mean(axis=0), np.maximum(of.inputs.std(axis=0), 1e-12)
+    known = (of.inputs - mean) / scale
+    asked = (table.inputs - mean) / scale
     squares = (known**2).sum(axis=1)
     near: set[str] = set()
     for start in range(0, len(asked), 1_024):
@@ -153,7 +153,9 @@ def artist_folds(tracks: Iterable[str], *, lists: TrackLists, n_folds: int) -> l
     ]
 
 
-def random_windows(table: FeatureTable, *, rng: np.random.Generator, test_share: float) -> NDArray[np.bool_]:
+def random_windows(
+    table: LabelledWindows, *, rng: np.random.Generator, test_share: float
+) -> NDArray[np.bool_]:
     """Draw test windows at random within each genre: the usual protocol, which leaks.
 
     Returns
@@ -168,7 +170,9 @@ def random_windows(table: FeatureTable, *, rng: np.random.Generator, test_share:
     return is_test
 
 
-def random_tracks(table: FeatureTable, *, rng: np.random.Generator, test_share: float) -> NDArray[np.bool_]:
+def random_tracks(
+    table: LabelledWindows, *, rng: np.random.Generator, test_share: float
+) -> NDArray[np.bool_]:
     """Draw test tracks at random within each genre, with all their windows.
 
     Returns

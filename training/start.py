@@ -7,7 +7,25 @@ from typing import Final, NoReturn
 
 from featurizer.errors import MissingExtraError
 
-_PACKAGES: Final = {"onnx", "onnxruntime", "pandas", "scipy", "sklearn", "torch"}
+_PACKAGES: Final = {
+    "PIL",
+    "lightgbm",
+    "matplotlib",
+    "onnx",
+    "onnxmltools",
+    "onnxruntime",
+    "onnxscript",
+    "optuna",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skl2onnx",
+    "sklearn",
+    "torch",
+    "torchaudio",
+    "torchvision",
+    "xgboost",
+}
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def test_training_reads_what_was_exported(
     expected = np.concatenate(
         [features_of("a", seed=1).features, features_of("b", n_windows=2, seed=2).features]
     )
-    assert table.features.tobytes() == expected.tobytes()
+    assert table.inputs.tobytes() == expected.tobytes()
 
 
 def test_a_table_as_text_names_each_windows_start(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def test_the_manifest_reports_the_protocols_side_by_side_over_five_seeds(scorer:
 def test_it_labels_the_fault_filtered_test_tracks_as_its_card_says(scorer: OnnxScorer) -> None:
     lists = read_track_lists(DATA / SPLIT_FOLDER)
     test = read_feature_table(DATA / GTZAN_TABLE, spec=GTZAN57).of_tracks(lists.test)
-    scores = score_tracks(test, probabilities=scorer(test.features), genres=scorer.manifest.genres)
+    scores = score_tracks(test, probabilities=scorer(test.inputs), genres=scorer.manifest.genres)
     claimed = scorer.manifest.metrics["fault_filtered"]
     for level, measured in (
         ("track_accuracy", scores.track_accuracy),

@@ -15,27 +15,27 @@ from training.drift_reference import (
     label_reference,
 )
 from training.evaluate import Outcome
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 TEMPO = GTZAN57.feature_names.index("tempo")
 
 
 @pytest.fixture
-def table() -> FeatureTable:
+def table() -> LabelledWindows:
     """Windows whose tempo takes three values, as a real one takes few."""
     rng = np.random.default_rng(5)
     features = rng.normal(size=(3_000, GTZAN57.width)).astype(np.float32)
     features[:, TEMPO] = rng.choice([99.4, 123.0, 143.6], size=3_000, p=[0.2, 0.5, 0.3])
     names = np.array(["track"] * 3_000)
-    return FeatureTable(features, names, names, np.ones(3_000, dtype=np.float32))
+    return LabelledWindows(features, names, names, np.ones(3_000, dtype=np.float32))
 
 
-def test_the_windows_that_a_model_was_fitted_to_do_not_drift_from_it(table: FeatureTable) -> None:
+def test_the_windows_that_a_model_was_fitted_to_do_not_drift_from_it(table: LabelledWindows) -> None:
     quantiles = feature_quantiles(table, spec=GTZAN57)
     shares = drift_shares(table, spec=GTZAN57, quantiles=quantiles)
     edges = np.array([quantiles[name] for name in GTZAN57.feature_names])
     reference = np.array([shares[name] for name in GTZAN57.feature_names])
-    own = stability_index(bin_shares(table.features, edges=edges), reference=reference)
+    own = stability_index(bin_shares(table.inputs, edges=edges), reference=reference)
     assert own.max() < 1e-4  # the shares are rounded
     # Tenths, which is what quantiles promise, would call the tempo of its own music a great drift.
     tenths = np.array([0.05, *[0.1] * 9, 0.05])

@@ -16,7 +16,7 @@ from training.evaluate import (
     risk_at,
     score_tracks,
 )
-from training.feature_table import FeatureTable
+from training.windows import LabelledWindows
 
 GENRES = ("blues", "jazz")
 
@@ -28,8 +28,8 @@ def outcome_of(confidence: list[float], right: list[bool]) -> Outcome:
 
 @pytest.fixture
 def scores() -> TrackScores:
-    table = FeatureTable(
-        features=np.zeros((5, 1), dtype=np.float32),
+    table = LabelledWindows(
+        inputs=np.zeros((5, 1), dtype=np.float32),
         genres=np.array(["jazz", "jazz", "blues", "blues", "blues"]),
         tracks=np.array(["j.1", "j.1", "b.1", "b.1", "b.1"]),
         weights=np.ones(5, dtype=np.float32),

@@ -10,7 +10,8 @@ import pytest
 
 from featurizer.spec import GTZAN57
 from training.errors import DataError
-from training.feature_table import FeatureTable, join, read_feature_table, without_repeats
+from training.feature_table import read_feature_table
+from training.windows import LabelledWindows, join, without_repeats
 
 
 def frame(filenames: list[str], labels: list[str]) -> pd.DataFrame:
@@ -26,9 +27,9 @@ def written(folder: Path, table: pd.DataFrame) -> Path:
     return path
 
 
-def table_of(rows: list[tuple[float, str, str]]) -> FeatureTable:
-    return FeatureTable(
-        features=np.array([[value] * 3 for value, _, _ in rows], dtype=np.float32),
+def table_of(rows: list[tuple[float, str, str]]) -> LabelledWindows:
+    return LabelledWindows(
+        inputs=np.array([[value] * 3 for value, _, _ in rows], dtype=np.float32),
         genres=np.array([genre for _, genre, _ in rows]),
         tracks=np.array([track for _, _, track in rows]),
         weights=np.ones(len(rows), dtype=np.float32),
@@ -44,8 +45,8 @@ def test_windows_come_in_order_of_track_and_time_whatever_the_files_order(tmp_pa
     table = read_feature_table(path, spec=GTZAN57, collection="mine/")
     assert table.tracks.tolist() == ["mine/blues.00000"] * 2 + ["mine/rock.00001"] * 2
     assert table.genres.tolist() == ["blues", "blues", "rock", "rock"]
-    assert table.features[:, 0].tolist() == [300.0, 100.0, 200.0, 0.0]
-    assert table.features.shape == (4, GTZAN57.width)
+    assert table.inputs[:, 0].tolist() == [300.0, 100.0, 200.0, 0.0]
+    assert table.inputs.shape == (4, GTZAN57.width)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_repeats_stay_once_and_go_altogether_where_their_labels_differ() -> None
         ]
     )
     kept = without_repeats(table)
-    assert kept.features[:, 0].tolist() == [1.0, 2.0, 4.0]
+    assert kept.inputs[:, 0].tolist() == [1.0, 2.0, 4.0]
     assert kept.tracks.tolist() == ["a", "a", "c"]
 
 
@@ -121,7 +122,7 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     found = read_feature_table(tmp_path / "table.parquet", spec=GTZAN57)
     assert found.tracks.tolist() == from_csv.tracks.tolist() == ["a", "b", "b"]
     assert found.genres.tolist() == from_csv.genres.tolist()
-    assert (found.features == from_csv.features).all()
+    assert (found.inputs == from_csv.inputs).all()
 
 
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import torch
 
 from featurizer.reference import reference_features
 from featurizer.spec import GTZAN57
-from training.feature_table import FeatureTable
-from training.fit import Recipe, fit_mlp, play_at_gain
+from training.fit import fit_mlp, play_at_gain
+from training.recipe import Recipe
+from training.windows import LabelledWindows
 
 GENRES = ("blues", "jazz")
 
@@ -20,30 +21,30 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def table() -> FeatureTable:
+def table() -> LabelledWindows:
     rng = np.random.default_rng(0)
     genres = np.array(["blues", "jazz"] * 60)
     middle = np.where(genres == "jazz", 14.0, 10.0)[:, None]
-    return FeatureTable(
-        features=(middle + rng.normal(size=(120, 57))).astype(np.float32),
+    return LabelledWindows(
+        inputs=(middle + rng.normal(size=(120, 57))).astype(np.float32),
         genres=genres,
         tracks=np.array([f"{genre}.{place:05d}" for place, genre in enumerate(genres)]),
         weights=np.ones(120, dtype=np.float32),
     )
 
 
-def fitted(table: FeatureTable, *, seed: int, recipe: Recipe | None = None) -> np.ndarray:
+def fitted(table: LabelledWindows, *, seed: int, recipe: Recipe | None = None) -> np.ndarray:
     recipe = recipe or Recipe(epochs=3, batch_size=32)
     model = fit_mlp(table, genres=GENRES, spec=GTZAN57, recipe=recipe, seed=seed)
-    return model(table.features)
+    return model(table.inputs)
 
 
-def test_it_learns_what_can_be_learnt(table: FeatureTable) -> None:
+def test_it_learns_what_can_be_learnt(table: LabelledWindows) -> None:
     probabilities = fitted(table, seed=0, recipe=Recipe(epochs=20, batch_size=32))
     assert np.mean(probabilities.argmax(axis=1) == table.targets(GENRES)) > 0.95
 
 
-def test_the_same_seed_gives_the_same_network_and_another_another(table: FeatureTable) -> None:
+def test_the_same_seed_gives_the_same_network_and_another_another(table: LabelledWindows) -> None:
     torch.manual_seed(1)
     first = fitted(table, seed=0)
     torch.manual_seed(2)
@@ -51,7 +52,7 @@ def test_the_same_seed_gives_the_same_network_and_another_another(table: Feature
     assert not np.array_equal(fitted(table, seed=1), first)
 
 
-def test_fitting_leaves_the_callers_random_numbers_alone(table: FeatureTable) -> None:
+def test_fitting_leaves_the_callers_random_numbers_alone(table: LabelledWindows) -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
     torch.manual_seed(3)
@@ -59,16 +60,16 @@ def test_fitting_leaves_the_callers_random_numbers_alone(table: FeatureTable) ->
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_windows_without_weight_teach_nothing(table: FeatureTable) -> None:
+def test_windows_without_weight_teach_nothing(table: LabelledWindows) -> None:
     wrong = replace(table, genres=table.genres[::-1], weights=np.full(120, 1e-12, dtype=np.float32))
-    both = FeatureTable(
+    both = LabelledWindows(
         *(
             np.concatenate([getattr(part, name) for part in (table, wrong)])
-            for name in ("features", "genres", "tracks", "weights")
+            for name in ("inputs", "genres", "tracks", "weights")
         )
     )
     model = fit_mlp(both, genres=GENRES, spec=GTZAN57, recipe=Recipe(epochs=20, batch_size=32), seed=0)
-    assert np.mean(model(table.features).argmax(axis=1) == table.targets(GENRES)) > 0.95
+    assert np.mean(model(table.inputs).argmax(axis=1) == table.targets(GENRES)) > 0.95
 
 
 @pytest.mark.parametrize("gain_db", [-12.0, 6.0])

@@ -16,7 +16,6 @@ from tests.paths import DATA, needs_data
 from tests.training.synthetic import write_data
 from training.datasets import DefaultData, read_default_data
 from training.errors import DataError
-from training.feature_table import FeatureTable
 from training.splits import (
     NEAR_COPY_DISTANCE,
     TrackLists,
@@ -26,6 +25,7 @@ from training.splits import (
     random_windows,
     read_track_lists,
 )
+from training.windows import LabelledWindows
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,7 @@ def assert_nothing_leaks(data: DefaultData) -> None:
     artists = {data.lists.artists[track] for track in test if track in data.lists.artists}
     assert not artists & {data.lists.artists[track] for track in training if track in data.lists.artists}
     assert not near_copies(data.training, of=data.test, closer_than=NEAR_COPY_DISTANCE)
-    assert not {row.tobytes() for row in data.test.features} & {
-        row.tobytes() for row in data.training.features
-    }
+    assert not {row.tobytes() for row in data.test.inputs} & {row.tobytes() for row in data.training.inputs}
 
 
 def test_small_data_keep_the_test_and_its_twins_from_training(small: DefaultData) -> None:
@@ -80,14 +78,14 @@ def test_real_data_keep_the_test_its_twins_and_its_artists_from_training() -> No
 
 
 def test_a_copy_of_a_test_track_in_another_table_is_found(small: DefaultData) -> None:
-    copy = FeatureTable(
-        features=small.test.features[:1] * 1.0001,
+    copy = LabelledWindows(
+        inputs=small.test.inputs[:1] * 1.0001,
         genres=np.array(["blues"]),
         tracks=np.array(["dsmusic/copy"]),
         weights=np.ones(1, dtype=np.float32),
     )
     assert near_copies(copy, of=small.test, closer_than=NEAR_COPY_DISTANCE) == {"dsmusic/copy"}
-    far = replace(copy, features=copy.features + 5.0 * small.test.features.std(axis=0))
+    far = replace(copy, inputs=copy.inputs + 5.0 * small.test.inputs.std(axis=0))
     assert not near_copies(far, of=small.test, closer_than=NEAR_COPY_DISTANCE)
 
 

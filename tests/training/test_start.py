@@ -10,7 +10,7 @@ import pytest
 WITHOUT = """
 import sys
 sys.modules[{library!r}] = None
-sys.argv = ["genrestream-train", "--help"]
+sys.argv = ["genrestream-train", "default", "--data", "nowhere", "--out", "nowhere"]
 from training.start import main
 main()
 """

@@ -1,32 +1,19 @@
-"""Turns command lines into trained models: the `genrestream-train` command."""
+"""Turns a data folder into the default model: `genrestream-train default`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 
-from featurizer.spec import GTZAN57
-from modelzoo.registry import CARD_FILE
-from training.default_model import DefaultPlan, train_default
-from training.errors import TrainingError
-from training.fit import Recipe
-from training.stages import Stages
+from training.cli.refusal import one_line_for_bad_input
+from training.recipe import Recipe
 
 N_SEEDS = 5
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
-
-@app.callback()
-def _root() -> None:
-    """Train, measure and export the models that genrestream labels music with."""
-
-
-@app.command()
 def default(
     data: Annotated[
         Path,
@@ -56,6 +43,13 @@ def default(
 
     Example: genrestream-train default --data ../shared/data --out models
     """
+    import torch
+
+    from featurizer.spec import GTZAN57
+    from modelzoo.registry import CARD_FILE
+    from training.default_model import DefaultPlan, train_default
+    from training.stages import Stages
+
     plan = DefaultPlan(
         data=data,
         out=out,
@@ -68,15 +62,6 @@ def default(
     # Sums in another order give another model: one thread has one order, whatever the number of cores.
     torch.set_num_threads(1)
     console = Console(stderr=True)
-    try:
-        with Stages(console) as stages:
-            folder = train_default(plan, spec=GTZAN57, stages=stages)
-    except TrainingError as exc:
-        console.print(f"error: {exc}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(code=1) from exc
+    with one_line_for_bad_input(console), Stages(console) as stages:
+        folder = train_default(plan, spec=GTZAN57, stages=stages)
     typer.echo(folder / CARD_FILE)
-
-
-def main() -> None:
-    """Run `genrestream-train`."""
-    app()

@@ -1,0 +1,1 @@
+"""Turns labelled windows and kinds of model into measured figures: many fits, resumable, repeatable."""

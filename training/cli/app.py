@@ -1,0 +1,22 @@
+"""Turns the subcommands into one `genrestream-train`; each imports what is heavy when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from training.cli.default import default
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _root() -> None:
+    """Train, measure and export the models that genrestream labels music with."""
+
+
+app.command()(default)
+
+
+def main() -> None:
+    """Run `genrestream-train`."""
+    app()

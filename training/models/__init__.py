@@ -1,0 +1,1 @@
+"""Turns labelled windows into fitted models of every kind that the benchmark compares."""

@@ -1,0 +1,41 @@
+"""Turns names of models into their kinds: the one list of everything that can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from training.errors import DataError
+from training.models.kind import InputKind, ModelKind
+
+KINDS: Final[tuple[ModelKind, ...]] = ()
+"""In the order of a report."""
+
+
+def kinds_for(inputs: frozenset[InputKind], *, names: Sequence[str] = ()) -> tuple[ModelKind, ...]:
+    """Choose kinds by name, or all that are trained by default.
+
+    Parameters
+    ----------
+    inputs : frozenset of InputKind
+        What there is to train on.
+    names : sequence of str, optional
+        Names of kinds; none means every default kind of these inputs.
+
+    Raises
+    ------
+    DataError
+        A name is unknown, or its kind needs another input.
+    """
+    by_name = {kind.name: kind for kind in KINDS}
+    for name in names:
+        if name not in by_name:
+            raise DataError(f"there is no such model, model={name}: use {', '.join(sorted(by_name))}")
+        if by_name[name].input not in inputs:
+            raise DataError(
+                f"this model needs other data, model={name} needs={by_name[name].input} "
+                f"given={', '.join(sorted(inputs))}"
+            )
+    if names:
+        return tuple(by_name[name] for name in dict.fromkeys(names))
+    return tuple(kind for kind in KINDS if kind.by_default and kind.input in inputs)

@@ -1,0 +1,1 @@
+"""Turns a benchmark's figures into `report.json`, `report.md` and `report.html`."""
