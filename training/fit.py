@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 from featurizer.spec import FeatureSpec
+from training.loop import Lesson, learn
 from training.network import FittedMlp, GenreMlp
 from training.recipe import Recipe
 from training.standardise import Standardiser
@@ -33,6 +36,7 @@ def fit_mlp(
     recipe: Recipe,
     seed: int,
     on_epoch: Callable[[], None] = lambda: None,
+    targets: NDArray[np.float32] | None = None,
 ) -> FittedMlp:
     """Fit a network.
 
@@ -49,38 +53,32 @@ def fit_mlp(
     recipe : Recipe
         The numbers of the fit.
     seed : int
-        Seeds weights, order, dropout and augmentation.
+        Seeds weights, order, dropout, mixing and augmentation.
     on_epoch : callable, optional
         Called after each epoch.
+    targets : ndarray, shape (n, n_genres), float32, optional
+        Probabilities that take the place of the table's labels, each row summing to 1: another model's, to
+        distil it. Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network", 2015.
     """
     # A generator of its own would be cleaner, but dropout and weight initialisation draw from torch's only.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         standardiser = Standardiser.fit(table.inputs, spec=spec, limit=recipe.clip)
-        network = GenreMlp(width=spec.width, n_genres=len(genres))
+        network = GenreMlp(
+            width=spec.width,
+            n_genres=len(genres),
+            hidden_units=recipe.hidden_units,
+            dropout=recipe.dropout,
+        )
         features = torch.from_numpy(table.inputs)
-        targets = torch.from_numpy(table.targets(genres))
-        weights = torch.from_numpy(table.weights)
-        n_steps = math.ceil(len(table) / recipe.batch_size)
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=recipe.epochs * n_steps, pct_start=0.1
-        )
-        loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing, reduction="none")
-        network.train()
-        for _ in range(recipe.epochs):
-            standard = standardiser(play_at_gain(features, spec=spec, gain_db=_draw_gain(len(table), recipe)))
-            for rows in torch.split(torch.randperm(len(table)), recipe.batch_size):
-                losses = loss_of(network(standard[rows]), targets[rows])
-                loss = (losses * weights[rows]).sum() / weights[rows].sum()
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-            on_epoch()
-    network.eval()
+
+        def played() -> Tensor:
+            gain_db = _draw_gain(len(table), recipe)
+            return standardiser(play_at_gain(features, spec=spec, gain_db=gain_db))
+
+        taught = table.targets(genres) if targets is None else targets
+        lesson = Lesson(played, taught, table.weights, len(genres))
+        learn(network, lesson=lesson, recipe=recipe, on_epoch=on_epoch)
     return FittedMlp(standardiser, network, genres)
 
 

@@ -17,7 +17,7 @@ DROPOUT = 0.2
 
 
 class GenreMlp(nn.Module):
-    """Dense 256-128-64-n_genres with ReLU and dropout 0.2 after each hidden layer.
+    """Dense layers with ReLU and dropout after each hidden one: 256-128-64-n_genres and 0.2 unless told.
 
     Parameters
     ----------
@@ -25,14 +25,25 @@ class GenreMlp(nn.Module):
         Number of features.
     n_genres : int
         Number of outputs.
+    hidden_units : tuple of int, optional
+        Units of each hidden layer, first to last.
+    dropout : float, optional
+        Share of each hidden layer's units that a step of training leaves out, in [0, 1).
     """
 
-    def __init__(self, *, width: int, n_genres: int) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        n_genres: int,
+        hidden_units: tuple[int, ...] = HIDDEN_UNITS,
+        dropout: float = DROPOUT,
+    ) -> None:
         super().__init__()
-        sizes = (width, *HIDDEN_UNITS)
+        sizes = (width, *hidden_units)
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], n_genres)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, standard: Tensor) -> Tensor:
         """Compute logits, shape (n, n_genres), of standardised features, shape (n, width)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,16 @@ class Recipe:
         labels follow other habits.
     clip : float
         Limit of standardised features, in standard deviations.
+    mixup_alpha : float
+        Windows are mixed in pairs by a share drawn from Beta(alpha, alpha), anew each step; 0 mixes none.
+        Source: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", 2018.
+    class_balance : float
+        Power of a genre's inverse frequency that its windows' weights are multiplied by: 0 leaves them as
+        they are, 1 lets every genre count the same.
+    dropout : float
+        Share of each hidden layer's units that a step leaves out, in [0, 1).
+    hidden_units : tuple of int
+        Units of each hidden layer, first to last.
     """
 
     epochs: int = 15
@@ -39,3 +51,19 @@ class Recipe:
     gain_db: float = 6.0
     extra_weight: float = 0.3
     clip: float = 5.0
+    mixup_alpha: float = 0.0
+    class_balance: float = 0.0
+    dropout: float = 0.2
+    hidden_units: tuple[int, ...] = (256, 128, 64)
+
+    def lasting(self, steps: int, *, n_rows: int) -> Self:
+        """Choose the epochs so that a fit takes about so many optimiser steps, whatever the table's length.
+
+        Parameters
+        ----------
+        steps : int
+            At least 1.
+        n_rows : int
+            Rows of the table, at least 1.
+        """
+        return replace(self, epochs=max(1, round(steps / math.ceil(n_rows / self.batch_size))))

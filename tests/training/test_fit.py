@@ -72,6 +72,28 @@ def test_windows_without_weight_teach_nothing(table: LabelledWindows) -> None:
     assert np.mean(model(table.inputs).argmax(axis=1) == table.targets(GENRES)) > 0.95
 
 
+def test_a_network_learns_another_ones_probabilities_in_place_of_labels(table: LabelledWindows) -> None:
+    reversed_labels = np.eye(2, dtype=np.float32)[1 - table.targets(GENRES)]
+    recipe = Recipe(epochs=20, batch_size=32)
+    model = fit_mlp(table, genres=GENRES, spec=GTZAN57, recipe=recipe, seed=0, targets=reversed_labels)
+    assert np.mean(model(table.inputs).argmax(axis=1) == table.targets(GENRES)) < 0.05
+
+
+def test_a_recipe_says_how_large_the_network_is_and_how_much_of_it_is_left_out(
+    table: LabelledWindows,
+) -> None:
+    recipe = Recipe(epochs=1, hidden_units=(8,), dropout=0.5)
+    network = fit_mlp(table, genres=GENRES, spec=GTZAN57, recipe=recipe, seed=0).network
+    assert [tuple(layer.weight.shape) for layer in network.layers()] == [(8, 57), (2, 8)]
+    assert network.dropout.p == 0.5
+
+
+@pytest.mark.parametrize("n_rows", [100, 6_000, 25_000])
+def test_a_recipe_lasts_as_many_steps_whatever_the_tables_length(n_rows: int) -> None:
+    recipe = Recipe(batch_size=250).lasting(1_000, n_rows=n_rows)
+    assert recipe.epochs * -(-n_rows // 250) == 1_000
+
+
 @pytest.mark.parametrize("gain_db", [-12.0, 6.0])
 def test_playing_features_louder_is_featurizing_louder_samples(gain_db: float) -> None:
     rng = np.random.default_rng(0)
