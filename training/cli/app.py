@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from training.cli.default import default
+from training.cli.featurize import featurize
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -15,6 +16,7 @@ def _root() -> None:
 
 
 app.command()(default)
+app.command()(featurize)
 
 
 def main() -> None:
