@@ -5,26 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from featurizer.spec import GTZAN57
+from tests.training.small_tables import frame, two_genres, written
 from training.errors import DataError
-from training.feature_table import read_feature_table
+from training.feature_table import file_id, load_feature_table, read_feature_table
 from training.windows import LabelledWindows, join, without_repeats
-
-
-def frame(filenames: list[str], labels: list[str]) -> pd.DataFrame:
-    columns: dict[str, object] = {"filename": filenames, "label": labels}
-    for place, name in enumerate(GTZAN57.feature_names):
-        columns[name] = [float(row * 100 + place) for row in range(len(filenames))]
-    return pd.DataFrame(columns)
-
-
-def written(folder: Path, table: pd.DataFrame) -> Path:
-    path = folder / "table.csv"
-    table.to_csv(path, index=False)
-    return path
 
 
 def table_of(rows: list[tuple[float, str, str]]) -> LabelledWindows:
@@ -114,28 +103,94 @@ def test_taking_and_leaving_tracks_divide_a_table() -> None:
     assert table.targets(("jazz", "rock")).tolist() == [1, 1, 0]
 
 
-def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="needs the extra `export`")
-    rows = frame(["b.1.wav", "a.0.wav", "b.0.wav"], ["rock", "jazz", "rock"])
-    rows.to_parquet(tmp_path / "table.parquet")
-    from_csv = read_feature_table(written(tmp_path, rows), spec=GTZAN57)
-    found = read_feature_table(tmp_path / "table.parquet", spec=GTZAN57)
-    assert found.tracks.tolist() == from_csv.tracks.tolist() == ["a", "b", "b"]
-    assert found.genres.tolist() == from_csv.genres.tolist()
-    assert (found.inputs == from_csv.inputs).all()
-
-
-def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "table.parquet"
-    path.write_bytes(b"filename,label\n")
-    with pytest.raises(DataError, match="cannot be read as Parquet"):
-        read_feature_table(path, spec=GTZAN57)
-    with pytest.raises(DataError, match="not there"):
-        read_feature_table(tmp_path / "missing.parquet", spec=GTZAN57)
-
-
 def test_windows_without_a_label_are_refused(tmp_path: Path) -> None:
     table = frame(["a.0.wav", "a.1.wav"], ["rock", "rock"]).astype({"label": object})
     table.loc[1, "label"] = None
     with pytest.raises(DataError, match=r"without a label.*count=1"):
         read_feature_table(written(tmp_path, table), spec=GTZAN57)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_whatever_the_order_each_value_comes_back_under_its_name(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    numbers = data.draw(st.lists(st.integers(0, 10**9 - 1), min_size=2, max_size=6, unique=True))
+    value = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    few = data.draw(st.lists(value, min_size=1, max_size=8))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    values = rng.choice(np.array(few, dtype=np.float32), (len(numbers), GTZAN57.width))
+    tracks = [data.draw(st.sampled_from(["a.b", 'z, "q"', "u\nv", "é.1"])) for _ in numbers]
+    rows = frame(
+        [f"{track}.{number}.wav" for track, number in zip(tracks, numbers, strict=True)],
+        [track[0] for track in tracks],
+    )
+    rows[list(GTZAN57.feature_names)] = values
+    path = written(tmp_path_factory.mktemp("table"), rows[rng.permutation(rows.columns)])
+    found = load_feature_table(path, spec=GTZAN57, min_genres=1).windows
+    order = sorted(range(len(numbers)), key=lambda row: (tracks[row], numbers[row]))
+    assert (found.inputs == values[order]).all()
+    assert found.tracks.tolist() == [tracks[row] for row in order]
+
+
+def test_a_decimal_comma_is_shown_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    rows = two_genres()
+    rows["chroma_stft_mean"] += 0.5
+    rows.to_csv(path, index=False, sep=";", decimal=",")
+    with pytest.raises(DataError, match=r"row=2 column=chroma_stft_mean value='0,5'"):
+        read_feature_table(path, spec=GTZAN57)
+
+
+def test_a_window_that_is_there_twice_is_refused_by_its_number(tmp_path: Path) -> None:
+    rows = frame(["a.1.wav", "a.2.wav", "b.7.wav", "a.02.mp3"], ["jazz", "jazz", "rock", "jazz"])
+    with pytest.raises(DataError, match=r"more than once.*count=1 first: track=a window=2 rows=2"):
+        read_feature_table(written(tmp_path, rows), spec=GTZAN57)
+
+
+def test_equal_rows_of_different_windows_are_legal_and_counted(tmp_path: Path) -> None:
+    rows = two_genres(3)
+    rows.loc[1, list(GTZAN57.feature_names)] = rows.loc[0, list(GTZAN57.feature_names)]
+    rows.loc[4, list(GTZAN57.feature_names)] = rows.loc[0, list(GTZAN57.feature_names)]
+    table = load_feature_table(written(tmp_path, rows), spec=GTZAN57)
+    assert len(table.windows) == 6
+    assert table.n_repeated == 1  # the other one has another label
+
+
+def test_one_genre_is_refused_unless_it_is_enough(tmp_path: Path) -> None:
+    path = written(tmp_path, frame(["a.0.wav", "b.0.wav"], ["rock", " rock "]))
+    with pytest.raises(DataError, match=r"too few genres.*genres=rock wanted: at least 2"):
+        read_feature_table(path, spec=GTZAN57)
+    assert read_feature_table(path, spec=GTZAN57, min_genres=1).genres.tolist() == ["rock", "rock"]
+
+
+def test_unknown_labels_are_refused_by_name_or_counted(tmp_path: Path) -> None:
+    rows = frame(["a.0.wav", "b.0.wav", "c.0.wav", "c.1.wav"], ["rock", "jazz", "soul", "soul"])
+    path = written(tmp_path, rows)
+    known = frozenset({"rock", "jazz", "blues"})
+    with pytest.raises(DataError, match=r"labels=soul \(2 windows\) known=blues, jazz, rock"):
+        read_feature_table(path, spec=GTZAN57, known_genres=known)
+    table = load_feature_table(path, spec=GTZAN57, known_genres=known, unknown="leave out")
+    assert table.left_out == {"soul": 2}
+    assert table.windows.track_names == ["a", "b"]
+
+
+def test_a_label_of_spaces_is_none_and_its_row_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, frame(["a.0.wav", "a.1.wav"], ["rock", "  "]))
+    with pytest.raises(DataError, match=r"without a label.*count=1 first: row=3"):
+        read_feature_table(path, spec=GTZAN57)
+
+
+def test_rows_are_counted_on_beyond_the_first_piece(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra `export`")
+    rows = two_genres(9_000)
+    rows.loc[17_500, "tempo"] = np.inf
+    rows.to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(DataError, match="row=17501 column=tempo value='inf' count=1"):
+        read_feature_table(tmp_path / "table.parquet", spec=GTZAN57)
+
+
+def test_a_file_is_named_by_its_contents(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"abc")
+    assert file_id(path) == "a.csv@ba7816bf8f01"  # FIPS 180-2's own example
