@@ -1,0 +1,1 @@
+"""Turns files that hold pictures, audio or embeddings into labelled windows."""
