@@ -27,7 +27,7 @@ EDGE_LIBRARIES: Final[dict[str, tuple[str, ...]]] = {
     "soundfile": ("featurizer.decode_soundfile",),
     "pyarrow": ("consumer.tables_file",),
     "opentelemetry": ("consumer.tracing",),
-    "jinja2": ("consumer.replay.churn_page",),
+    "jinja2": ("consumer.replay.churn_page", "training.report.page"),
     "av": ("featurizer.decode_av", "featurizer.av_frames", "consumer.bench.encoding"),
     "soxr": ("featurizer.resample",),
     "librosa": ("featurizer.reference",),
