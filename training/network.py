@@ -43,7 +43,7 @@ class GenreMlp(nn.Module):
         sizes = (width, *hidden_units)
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.output = nn.Linear(sizes[-1], n_genres)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout: nn.Module = nn.Dropout(dropout)
 
     def forward(self, standard: Tensor) -> Tensor:
         """Compute logits, shape (n, n_genres), of standardised features, shape (n, width)."""

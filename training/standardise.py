@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,9 +71,41 @@ class Standardiser:
         limit : float
             Largest absolute value after standardisation.
         """
-        storage = storage_direction(spec)
-        is_log = np.array([name.endswith(_LOG_SUFFIX) or name in _LOG_NAMES for name in spec.feature_names])
         is_used = np.array([name not in _UNUSED_NAMES for name in spec.feature_names])
+        return cls._measure(
+            features,
+            storage=storage_direction(spec),
+            is_log=spans_decades(spec.feature_names),
+            is_used=is_used,
+            limit=limit,
+        )
+
+    @classmethod
+    def plain(cls, features: NDArray[np.float32], *, is_log: NDArray[np.bool_], limit: float) -> Self:
+        """Measure mean and scale of every feature as it is, or of its logarithm, storage and all.
+
+        Parameters
+        ----------
+        features : ndarray, shape (n, width), float32
+            Raw features, or anything else of any width.
+        is_log : ndarray, shape (width,), bool
+            Features that are taken as natural logarithms.
+        limit : float
+            Largest absolute value after standardisation.
+        """
+        none = np.zeros(features.shape[1], dtype=np.float32)
+        return cls._measure(features, storage=none, is_log=is_log, is_used=none == 0.0, limit=limit)
+
+    @classmethod
+    def _measure(
+        cls,
+        features: NDArray[np.float32],
+        *,
+        storage: NDArray[np.float32],
+        is_log: NDArray[np.bool_],
+        is_used: NDArray[np.bool_],
+        limit: float,
+    ) -> Self:
         heard = features - (features @ storage)[:, None] * storage
         curved = np.where(is_log, np.log(np.maximum(heard, LOG_FLOOR)), heard).astype(np.float64)
         mean, deviation = curved.mean(axis=0), curved.std(axis=0)
@@ -98,6 +131,22 @@ class Standardiser:
         curved = torch.where(is_log, heard.clamp_min(LOG_FLOOR).log(), heard)
         standard = (curved - torch.from_numpy(self.mean)) / torch.from_numpy(self.scale)
         return standard.clamp(-self.limit, self.limit) * torch.from_numpy(self.is_used)
+
+
+def spans_decades(names: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which features are variances or loudness, so that they are better taken as logarithms.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the features.
+
+    Returns
+    -------
+    ndarray, shape (len(names),), bool
+        True for `*_var` and `rms_mean`.
+    """
+    return np.array([name.endswith(_LOG_SUFFIX) or name in _LOG_NAMES for name in names], dtype=bool)
 
 
 def storage_direction(spec: FeatureSpec) -> NDArray[np.float32]:

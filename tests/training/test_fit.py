@@ -85,6 +85,7 @@ def test_a_recipe_says_how_large_the_network_is_and_how_much_of_it_is_left_out(
     recipe = Recipe(epochs=1, hidden_units=(8,), dropout=0.5)
     network = fit_mlp(table, genres=GENRES, spec=GTZAN57, recipe=recipe, seed=0).network
     assert [tuple(layer.weight.shape) for layer in network.layers()] == [(8, 57), (2, 8)]
+    assert isinstance(network.dropout, torch.nn.Dropout)
     assert network.dropout.p == 0.5
 
 
