@@ -138,9 +138,11 @@ class Crew:
         child.process.kill()
         child.link.close()
         _end(child.process)
+        place = self._children.index(child)
+        del self._children[place]
         if not child.ready:
             raise CrewError(f"the featurizer cannot start: its process ended, {why.message}")
-        self._children[self._children.index(child)] = self._start()
+        self._children.insert(place, self._start())
         if child.track is not None:
             yield child.track, why
 
