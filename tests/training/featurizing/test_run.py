@@ -58,8 +58,8 @@ def test_a_table_of_each_form_reads_back_with_what_was_computed(tmp_path: Path, 
     ]
     table = read_feature_table(tmp_path / name, spec=GTZAN57)
     assert table.tracks.tolist() == ["jazz.c,d", "rock.a", "rock.a"]
-    ramp = np.arange(57, dtype=np.float32)
-    values = np.array([np.float32(0.1) + ramp, 12 + ramp, 12 + ramp], dtype=np.float32)
+    ramp = np.arange(GTZAN57.width)
+    values = np.array([0.1 + ramp, 12 + ramp, 12 + ramp], dtype=np.float32)
     assert table.inputs.tobytes() == values.tobytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["music", name]
 
