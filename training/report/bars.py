@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from training.report.document import Drawing
 from training.report.figures import Importance, Step
-from training.report.plots import WIDTH, short
-from training.report.svg import CARD, SERIES, SOFT, draw
+from training.report.plots import WIDTH, headed, short
+from training.report.svg import CARD, SERIES, SOFT, Margins, draw
 
 MOST_FEATURES: Final = 15
 _LINE_HEIGHT: Final = 21.0
@@ -21,6 +21,7 @@ def steps_drawing(steps: Sequence[Step]) -> Drawing | None:
     found = [step for step in steps if step.gain is not None]
     if not found:
         return None
+    labels = [short(step.title, longest=34) for step in found]
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -34,7 +35,7 @@ def steps_drawing(steps: Sequence[Step]) -> Drawing | None:
                 axes.plot(step.gain_interval, (y, y), color=colour, linewidth=2.2, alpha=0.55)
             axes.plot([step.gain or 0.0], [y], marker="o", markersize=6.5, color=colour, markeredgecolor=CARD)
         axes.axvline(0.0, color=SOFT, linewidth=1)
-        axes.set_yticks(range(len(found)), [short(step.title) for step in found])
+        axes.set_yticks(range(len(found)), labels)
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("gain in validation track accuracy over its base")
@@ -42,7 +43,13 @@ def steps_drawing(steps: Sequence[Step]) -> Drawing | None:
 
     return Drawing(
         title="What each step gave",
-        svg=draw(paint, name="steps", width=520.0, height=60.0 + _LINE_HEIGHT * len(found)),
+        svg=draw(
+            paint,
+            name="steps",
+            width=460.0,
+            height=66.0 + _LINE_HEIGHT * len(found),
+            margins=Margins.beside(labels),
+        ),
         caption=f"n = {len(found)} steps. Bars: 95 % paired bootstrap over tracks and seeds. Grey: cannot "
         "be told from luck; green: better; orange: worse.",
     )
@@ -83,18 +90,26 @@ def top(importances: Sequence[Importance], *, by: str) -> list[Importance]:
 
 
 def _bars(title: str, *, name: str, rows: Sequence[tuple[str, float]], unit: str, colour: str) -> Drawing:
+    labels = [short(feature) for feature, _ in rows]
+
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         axes.barh(range(len(rows)), [value for _, value in rows], height=0.68, color=colour)
-        axes.set_yticks(range(len(rows)), [short(feature) for feature, _ in rows])
+        axes.set_yticks(range(len(rows)), labels)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(unit)
         axes.grid(axis="x")
-        figure.suptitle(short(title), x=0.01, ha="left", fontsize=12, fontweight="bold")
+        headed(figure, short(title, longest=46))
 
     return Drawing(
         title=title,
-        svg=draw(paint, name=name, width=WIDTH, height=82.0 + _LINE_HEIGHT * len(rows)),
+        svg=draw(
+            paint,
+            name=name,
+            width=WIDTH,
+            height=82.0 + _LINE_HEIGHT * len(rows),
+            margins=Margins.beside(labels, top=30.0),
+        ),
         caption=f"The {len(rows)} features with most of it.",
     )

@@ -12,7 +12,7 @@ from training.report.document import Drawing, Drawings
 from training.report.figures import Calibration, ModelFigures
 from training.report.plots import WIDTH, short
 from training.report.spelling import count
-from training.report.svg import CARD, SERIES, SOFT, draw
+from training.report.svg import CARD, SERIES, SOFT, Margins, draw
 
 _STYLES: Final = (("o", "-"), ("D", "--"), ("^", "-."), ("s", ":"))
 _HEIGHT: Final = 320.0
@@ -34,13 +34,20 @@ def calibration_drawings(rows: Sequence[ModelFigures]) -> Drawings:
                     name="reliability",
                     width=WIDTH,
                     height=_HEIGHT,
+                    margins=Margins(top=30.0),
                 ),
                 caption=f"n tracks, all seeds: {n}. On the dotted line a confidence is right as often as "
                 "it says; larger marks hold more tracks.",
             ),
             Drawing(
                 title="Risk and coverage",
-                svg=draw(lambda figure: _risk(figure, found), name="risk", width=WIDTH, height=_HEIGHT),
+                svg=draw(
+                    lambda figure: _risk(figure, found),
+                    name="risk",
+                    width=WIDTH,
+                    height=_HEIGHT,
+                    margins=Margins(top=30.0),
+                ),
                 caption=f"n tracks, all seeds: {n}. Labelling only the surest tracks (left) leaves fewer "
                 "wrong labels.",
             ),

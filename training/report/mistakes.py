@@ -5,8 +5,8 @@ from __future__ import annotations
 from training.report.curves import MOST_CURVES, calibration_drawings
 from training.report.document import Cell, Column, Matrix, Section, Table
 from training.report.figures import ModelFigures, Report
-from training.report.settings import Setting, best_honest, honest_protocol
-from training.report.spelling import count, share, three
+from training.report.settings import Setting, best_honest, honest_protocol, row_of
+from training.report.spelling import NOTHING, count, share, three
 
 _SOURCE_BEST = "mlp-dropout"
 """What the source report found best: always shown beside the model that is best on honest terms."""
@@ -40,34 +40,36 @@ def calibration_section(report: Report) -> Section | None:
     rows = [row for row in report.models if row.calibration is not None]
     if not rows:
         return None
+    settings = list(dict.fromkeys(Setting(row.protocol, row.extra) for row in rows))
+    columns = [Column(name="model", number=False)]
+    for setting in settings:
+        columns += [Column(name=name, group=setting.title) for name in ("temperature", "ECE", "Brier")]
     table = Table(
-        columns=(
-            Column(name="model", number=False),
-            Column(name="temperature"),
-            Column(name="as it is", group="calibration error (ECE)"),
-            Column(name="calibrated", group="calibration error (ECE)"),
-            Column(name="as it is", group="Brier score"),
-            Column(name="calibrated", group="Brier score"),
-        ),
+        columns=tuple(columns),
         rows=tuple(
-            (
-                Cell(text=row.title, small=Setting(row.protocol, row.extra).title),
-                Cell(text=three(row.calibration.temperature)),
-                Cell(text=share(row.calibration.ece_uncalibrated)),
-                Cell(text=share(row.calibration.ece)),
-                Cell(text=share(row.calibration.brier_uncalibrated)),
-                Cell(text=share(row.calibration.brier)),
-            )
-            for row in rows
-            if row.calibration is not None
+            (Cell(text=row.title), *(cell for one in settings for cell in _trust(report, row.name, one)))
+            for row in {row.name: row for row in rows}.values()
         ),
-        note="Of whole tracks. Temperatures are fitted on validation artists and measured on the "
-        "protocol's test. ECE: ten bins of equal width, 0 to 1; Brier: 0 to 2; less is better.",
+        note="Of whole tracks; below each, what it was before the temperature. Temperatures are fitted on "
+        "validation artists and measured on the protocol's test. ECE, the expected calibration error: ten "
+        "bins of equal width, 0 to 1; Brier score: 0 to 2; less is better.",
     )
     notable = [row for row in _notable(report) if row.calibration is not None][:MOST_CURVES]
     return Section(
         title="How far a confidence can be believed",
         parts=(calibration_drawings(notable or rows), table),
+    )
+
+
+def _trust(report: Report, name: str, setting: Setting) -> tuple[Cell, Cell, Cell]:
+    row = row_of(report, name, setting)
+    if row is None or row.calibration is None:
+        return (Cell(text=NOTHING, soft=True),) * 3
+    found = row.calibration
+    return (
+        Cell(text=three(found.temperature)),
+        Cell(text=share(found.ece), small=f"was {share(found.ece_uncalibrated)}"),
+        Cell(text=share(found.brier), small=f"was {share(found.brier_uncalibrated)}"),
     )
 
 

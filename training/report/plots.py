@@ -6,6 +6,7 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from training.report.document import Drawing, Drawings
 from training.report.figures import ModelFigures, Report
@@ -17,13 +18,13 @@ from training.report.settings import (
     rows_of,
     title_of,
 )
-from training.report.spelling import count, shown
-from training.report.svg import CARD, INK, SERIES, SOFT, draw
+from training.report.spelling import count, shown, three
+from training.report.svg import CARD, INK, SERIES, SOFT, Margins, draw
 
 WIDTH: Final = 400.0
 _LINE_HEIGHT: Final = 21.0
 _LONGEST: Final = 26
-"""Letters of a model's title that a picture has room for."""
+"""Letters of a model's title that a picture has room for beside it."""
 
 
 def accuracy_drawings(report: Report, settings: list[Setting]) -> Drawings:
@@ -52,6 +53,7 @@ def _accuracy_drawing(report: Report, protocol: str, order: list[str]) -> Drawin
     names = [name for name in order if any(row.name == name for rows in measured for row in rows)]
     if not names:
         return None
+    labels = [short(title_of(report, name)) for name in names]
     has_source = protocol == RANDOM and any(row.source_accuracy is not None for row in measured[0])
 
     def paint(figure: Figure) -> None:
@@ -68,15 +70,17 @@ def _accuracy_drawing(report: Report, protocol: str, order: list[str]) -> Drawin
                 [names.index(row.name) for row in rows],
                 linestyle="none", marker="x", markersize=6, markeredgewidth=1.6, color=SERIES[5],
             )  # fmt: skip
-        axes.set_yticks(range(len(names)), [short(title_of(report, name)) for name in names])
+        axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("track accuracy (share of tracks)")
+        axes.set_xlabel(
+            "accuracy (share of tracks or windows)" if has_source else "track accuracy (share of tracks)"
+        )
         axes.grid(axis="x")
         chance = 1.0 / len(report.genres) if report.genres else 0.0
         axes.axvline(chance, color=SOFT, linewidth=1, linestyle=(0, (2, 3)))
         axes.set_xlim(0.0, 1.02)
-        figure.suptitle(sides[0].title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        headed(figure, sides[0].title)
 
     return Drawing(
         title=f"Track accuracy under {sides[0].title}",
@@ -84,7 +88,8 @@ def _accuracy_drawing(report: Report, protocol: str, order: list[str]) -> Drawin
             paint,
             name=f"accuracy-{_word(protocol)}",
             width=WIDTH,
-            height=78.0 + _LINE_HEIGHT * len(names),
+            height=82.0 + _LINE_HEIGHT * len(names),
+            margins=Margins.beside(labels, top=30.0),
         ),
         caption=_accuracy_caption(measured, has_source=has_source),
     )
@@ -98,11 +103,13 @@ def _accuracy_caption(measured: list[list[ModelFigures]], *, has_source: bool) -
         else ""
     )
     keys = "Dots: without the extra table; diamonds: with it. " if all(measured) else ""
-    cross = "Crosses: the source report's window accuracy. " if has_source else ""
+    cross = "Rings: window accuracy; crosses: the source report's. " if has_source else ""
     return f"{n}{keys}{cross}Bars: 95 % intervals. Dotted line: guessing."
 
 
 def _dot(axes: Axes, row: ModelFigures, *, y: float, colour: str, shape: str) -> None:
+    if row.protocol == RANDOM and row.window_accuracy is not None:
+        axes.plot([row.window_accuracy], [y], marker="o", markersize=5, color=colour, fillstyle="none")
     if row.interval is not None:
         axes.plot(row.interval, (y, y), color=colour, linewidth=2.2, solid_capstyle="round", alpha=0.55)
     axes.plot(
@@ -132,19 +139,29 @@ def speed_drawing(report: Report) -> Drawing | None:
                 axes.plot((speed, speed), row.interval, color=SERIES[0], linewidth=2, alpha=0.25)
             axes.plot([speed], [accuracy], marker="o", markersize=6, color=SERIES[0], markeredgecolor=CARD)
         speeds = [row.windows_per_second or 1.0 for row in rows]
-        axes.set_xlim(min(speeds) / 2.0, max(speeds) * 8.0)
+        # Room on the right for the longest name.
+        axes.set_xlim(min(speeds) / 2.0, max(speeds) * (max(speeds) / min(speeds)) ** 0.45 * 2.0)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: three(value)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(labelcolor=SOFT)
         axes.set_xlabel("windows scored per second on one core (log scale)")
         axes.set_ylabel("honest track accuracy")
         axes.grid()
-        figure.draw_without_rendering()
+        axes.autoscale_view()
         _name_points(axes, rows)
 
     return Drawing(
         title="Accuracy against speed",
-        svg=draw(paint, name="speed", width=560.0, height=360.0),
+        svg=draw(paint, name="speed", width=460.0, height=360.0),
         caption=f"n = {len(rows)} models; exported graphs, onnxruntime, one core. Bars: 95 % intervals. Up "
         "and to the right is better.",
     )
+
+
+def headed(figure: Figure, title: str) -> None:
+    """Write a title over a picture's whole width."""
+    height = 72.0 * figure.get_figheight()
+    figure.suptitle(title, x=0.01, y=1.0 - 6.0 / height, ha="left", va="top", fontsize=12, fontweight="bold")
 
 
 def _name_points(axes: Axes, rows: list[ModelFigures]) -> None:
@@ -168,10 +185,10 @@ def _name_points(axes: Axes, rows: list[ModelFigures]) -> None:
         )  # fmt: skip
 
 
-def short(text: str) -> str:
+def short(text: str, *, longest: int = _LONGEST) -> str:
     """Cut a name to what a picture has room for."""
     text = shown(text).replace("\n", " ")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _word(text: str) -> str:

@@ -15,12 +15,12 @@ from training.report.settings import (
 )
 from training.report.spelling import (
     NOTHING,
-    between,
     count,
     listed,
     seconds,
     share,
     signed,
+    signed_between,
     size,
     three,
 )
@@ -87,7 +87,9 @@ def steps_section(report: Report) -> Section | None:
                 Cell(text=step.title),
                 Cell(text=titles.get(step.base, step.base) if step.base else NOTHING, soft=step.base is None),
                 Cell(text=share(step.track_accuracy)),
-                Cell(text=signed(step.gain), small=between(step.gain_interval), soft=step.gain is None),
+                Cell(
+                    text=signed(step.gain), small=signed_between(step.gain_interval), soft=step.gain is None
+                ),
                 Cell(text=share(step.log_loss)),
                 Cell(text=step.what),
             )

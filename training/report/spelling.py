@@ -16,13 +16,13 @@ def share(value: float | None) -> str:
 
 
 def between(interval: tuple[float, float] | None) -> str:
-    """Write an interval as 0.557-0.664, and one below zero with signs: -0.010 to +0.021."""
-    if interval is None:
-        return ""
-    low, high = interval
-    if low < 0.0:
-        return f"{signed(low)} to {signed(high)}"
-    return f"{low:.3f}{NOTHING}{high:.3f}"
+    """Write an interval of shares as 0.557-0.664 with a dash of its own; nothing where there is none."""
+    return "" if interval is None else f"{interval[0]:.3f}{NOTHING}{interval[1]:.3f}"
+
+
+def signed_between(interval: tuple[float, float] | None) -> str:
+    """Write an interval of differences as +0.004 to +0.055; nothing where there is none."""
+    return "" if interval is None else f"{signed(interval[0])} to {signed(interval[1])}"
 
 
 def signed(value: float | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from matplotlib import rc_context
@@ -15,6 +16,8 @@ INK, SOFT, LINE, CARD = "#01f0f1", "#01f0f2", "#01f0f3", "#01f0f4"
 SERIES: Final = ("#01f0a1", "#01f0a2", "#01f0a3", "#01f0a4", "#01f0a5", "#01f0a6")
 """Stand for the page's own colours, which differ between light and dark: no real drawing uses these."""
 
+_LETTER: Final = 6.4
+"""Mean width of a letter in user units, of the widest font that pages fall back on."""
 _VARIABLES: Final = {
     INK: "var(--ink)",
     SOFT: "var(--soft)",
@@ -55,7 +58,29 @@ _STYLE: Final[dict[RcKeyType, Any]] = {
 }
 
 
-def draw(paint: Callable[[Figure], None], *, name: str, width: float, height: float) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margins:
+    """Room around the axes for what is written there, in user units."""
+
+    left: float = 56.0
+    right: float = 12.0
+    top: float = 14.0
+    bottom: float = 46.0
+
+    @classmethod
+    def beside(cls, labels: Iterable[str], *, top: float = 14.0) -> Margins:
+        """Leave room for the longest of some labels left of the axes."""
+        return cls(left=14.0 + _LETTER * max((len(label) for label in labels), default=0), top=top)
+
+
+def draw(
+    paint: Callable[[Figure], None],
+    *,
+    name: str,
+    width: float,
+    height: float,
+    margins: Margins = Margins(),
+) -> str:
     """Draw one picture.
 
     Parameters
@@ -66,6 +91,8 @@ def draw(paint: Callable[[Figure], None], *, name: str, width: float, height: fl
         Letters and dashes; no two pictures of a page have the same.
     width, height : float
         User units, which are CSS pixels where the picture has its natural size.
+    margins : Margins, optional
+        Room around the axes.
 
     Returns
     -------
@@ -74,7 +101,14 @@ def draw(paint: Callable[[Figure], None], *, name: str, width: float, height: fl
     """
     with rc_context(_STYLE):
         # SVG's backend has 72 units to the inch.
-        figure = Figure(figsize=(width / 72.0, height / 72.0), layout="constrained")
+        figure = Figure(figsize=(width / 72.0, height / 72.0))
+        # Margins are counted, not measured: to measure its texts takes matplotlib as long as to draw them.
+        figure.subplots_adjust(
+            left=margins.left / width,
+            right=1.0 - margins.right / width,
+            top=1.0 - margins.top / height,
+            bottom=margins.bottom / height,
+        )
         paint(figure)
         text = io.StringIO()
         figure.savefig(
