@@ -35,7 +35,11 @@ class Part:
 
 
 def write_graph(
-    parts: Sequence[Part], *, n_rows: str | int, width: int, outputs: tuple[str | int, int]
+    parts: Sequence[Part],
+    *,
+    input_shape: Sequence[str | int],
+    output_shape: Sequence[str | int],
+    opset: int = OPSET,
 ) -> bytes:
     """Put parts together; the same parts always give the same bytes.
 
@@ -43,25 +47,22 @@ def write_graph(
     ----------
     parts : sequence of Part
         In the order of computing. The first reads `INPUT`, the last writes `OUTPUT`.
-    n_rows : str or int
-        Name of the number of input rows, or the number.
-    width : int
-        Columns of the input.
-    outputs : tuple of (str or int, int)
-        Rows and columns of the output.
+    input_shape, output_shape : sequence of str or int
+        Names or numbers of rows, columns and so on.
+    opset : int, optional
+        Version of ONNX that the nodes are written in.
     """
     nodes = [node for part in parts for node in part.nodes]
-    domains = {node.domain for node in nodes}
-    versions = [helper.make_opsetid("", OPSET)]
-    if TREES_DOMAIN in domains:
+    versions = [helper.make_opsetid("", opset)]
+    if TREES_DOMAIN in {node.domain for node in nodes}:
         versions.append(helper.make_opsetid(TREES_DOMAIN, TREES_OPSET))
     graph = helper.make_graph(
         nodes,
         "genres",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [n_rows, width])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, list(outputs))],
+        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, list(input_shape))],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, list(output_shape))],
         [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            numpy_helper.from_array(np.asarray(value, order="C"), name)
             for part in parts
             for name, value in part.constants.items()
         ],

@@ -14,7 +14,7 @@ from onnx import helper
 
 from training.models.kind import Effort, Task
 from training.models.tabular.graph import Part, softmax, softmax_part, write_graph
-from training.models.tabular.scaling import SCALED, Scaling
+from training.models.tabular.scaling import SCALED, Columns, Scaling
 from training.windows import LabelledWindows
 
 _BLOCK_ROWS = 1_024
@@ -125,7 +125,7 @@ class FittedSvm:
             "minus_gather": -gather / self.temperature,
         }
         parts = [self.scaling.part(), Part(nodes, constants), softmax_part("scores")]
-        return write_graph(parts, n_rows="n", width=self.vectors.shape[1], outputs=("n", n_genres))
+        return write_graph(parts, input_shape=("n", self.vectors.shape[1]), output_shape=("n", n_genres))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +143,8 @@ class FitSvm:
         As in `FitNeighbours`.
     steepness, temperature : float
         As in `FittedSvm`.
-    names_columns : bool
-        As in `FitLogistic`.
+    columns : Columns
+        As in `FitLogistic`; tracks have no scatter within them.
     """
 
     penalty: float
@@ -152,7 +152,7 @@ class FitSvm:
     within_tracks: float | None = None
     steepness: float = 2.0
     temperature: float = 1.0
-    names_columns: bool = True
+    columns: Columns = Columns.OF_WINDOWS
 
     def __call__(
         self, windows: LabelledWindows, *, task: Task, seed: int, on_progress: Callable[[float], None]
@@ -160,9 +160,9 @@ class FitSvm:
         """Fit; `seed` draws the rows of a quick fit and nothing else."""
         from sklearn.svm import SVC  # noqa: PLC0415  # a second to import
 
-        names = task.feature_names if self.names_columns else ()
+        names = task.feature_names
         if self.within_tracks is None:
-            scaling = Scaling.fit(windows, feature_names=names)
+            scaling = Scaling.fit(windows, feature_names=names, columns=self.columns)
         else:
             scaling = Scaling.fit_within_tracks(windows, feature_names=names, shrinkage=self.within_tracks)
         if task.effort is Effort.QUICK:

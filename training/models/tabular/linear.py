@@ -11,7 +11,7 @@ from onnx import helper
 
 from training.models.kind import Effort, Task
 from training.models.tabular.graph import Part, softmax, softmax_part, write_graph
-from training.models.tabular.scaling import SCALED, Scaling
+from training.models.tabular.scaling import SCALED, Columns, Scaling
 from training.windows import LabelledWindows
 
 
@@ -53,7 +53,7 @@ class FittedLinear:
         )
         width, n_genres = self.weight.shape
         parts = [self.scaling.part(), sums, softmax_part("scores")]
-        return write_graph(parts, n_rows="n", width=width, outputs=("n", n_genres))
+        return write_graph(parts, input_shape=("n", width), output_shape=("n", n_genres))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ class FitLogistic:
     ----------
     strength : float
         Inverse of the penalty on squared weights, for rows that weigh 1 each.
-    names_columns : bool
-        Whether the task's feature names are the columns': not so for rows that were pooled from them.
+    columns : Columns
+        What the table's columns are.
     """
 
     strength: float
-    names_columns: bool = True
+    columns: Columns = Columns.OF_WINDOWS
 
     def __call__(
         self, windows: LabelledWindows, *, task: Task, seed: int, on_progress: Callable[[float], None]
@@ -78,8 +78,7 @@ class FitLogistic:
         del seed
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  # a second to import
 
-        names = task.feature_names if self.names_columns else ()
-        scaling = Scaling.fit(windows, feature_names=names)
+        scaling = Scaling.fit(windows, feature_names=task.feature_names, columns=self.columns)
         rounds = {Effort.FULL: 1_000, Effort.QUICK: 100}[task.effort]
         model = LogisticRegression(C=self.strength, max_iter=rounds, tol=1e-3)
         targets = windows.targets(task.genres)
@@ -101,20 +100,23 @@ class FitDiscriminant:
     ----------
     shrinkage : float
         Share of the round covariance, in (0, 1].
-    names_columns : bool
+    temperature : float
+        What the scores are divided by. They take a track's windows for independent, and few rows for many;
+        over 1 they claim less.
+    columns : Columns
         As in `FitLogistic`.
     """
 
     shrinkage: float
-    names_columns: bool = True
+    temperature: float = 1.0
+    columns: Columns = Columns.OF_WINDOWS
 
     def __call__(
         self, windows: LabelledWindows, *, task: Task, seed: int, on_progress: Callable[[float], None]
     ) -> FittedLinear:
         """Fit; nothing is drawn, so that every `seed` gives the same model."""
         del seed
-        names = task.feature_names if self.names_columns else ()
-        scaling = Scaling.fit(windows, feature_names=names)
+        scaling = Scaling.fit(windows, feature_names=task.feature_names, columns=self.columns)
         rows, weights = scaling(windows.inputs), windows.weights.astype(np.float64)
         targets = windows.targets(task.genres)
         totals = np.bincount(targets, weights=weights, minlength=len(task.genres))
@@ -126,7 +128,7 @@ class FitDiscriminant:
         weight = np.linalg.solve(covariance, means.T)
         bias = np.log(totals / totals.sum()) - 0.5 * (means.T * weight).sum(axis=0)
         on_progress(1.0)
-        return FittedLinear(scaling, weight, bias)
+        return FittedLinear(scaling, weight / self.temperature, bias / self.temperature)
 
 
 def _weighted_sums(

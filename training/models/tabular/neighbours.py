@@ -68,7 +68,7 @@ class FittedNeighbours:
         }
         width, n_genres = self.stored.shape[1], self.genres.shape[1]
         parts = [self.scaling.part(), Part(nodes, constants)]
-        return write_graph(parts, n_rows="n", width=width, outputs=("n", n_genres))
+        return write_graph(parts, input_shape=("n", width), output_shape=("n", n_genres))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

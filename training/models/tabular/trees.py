@@ -109,7 +109,7 @@ class Forest:
             helper.make_node("Add", ["exact", "start"], ["scores"]),
         ]
         parts = [Part(sums, {"start": self.start}), softmax_part("scores")]
-        return write_graph(parts, n_rows="n", width=self.width, outputs=("n", len(self.start)))
+        return write_graph(parts, input_shape=("n", self.width), output_shape=("n", len(self.start)))
 
     def _in_float32(self, thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
         """Round thresholds so that every float32 value falls on the side that it falls on in float64.

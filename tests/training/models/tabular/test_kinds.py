@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.models.tabular.tables import GENRES, NAMES, extreme_rows, make_windows
-from training.models.kind import Effort, FittedModel, ModelKind, Task
+from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
+from training.models.pooling import pool_tracks
 from training.models.tabular import KINDS
 from training.windows import LabelledWindows, join
 
@@ -21,6 +22,10 @@ def fit(kind: ModelKind, windows: LabelledWindows, *, task: Task = TASK, seed: i
     model = kind.fit(windows, task=task, seed=seed, on_progress=done.append)
     assert done[-1] == 1.0
     return model
+
+
+def made_for(kind: ModelKind, windows: LabelledWindows) -> LabelledWindows:
+    return pool_tracks(windows, feature_names=NAMES) if kind.input is InputKind.TRACK else windows
 
 
 def run_graph(graph: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,7 +42,10 @@ def run_graph(graph: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @every_kind
 def test_a_fit_tells_genres_apart_that_lie_apart(kind: ModelKind) -> None:
-    model, asked = fit(kind, make_windows(seed=0)), make_windows(seed=1)
+    model, asked = (
+        fit(kind, made_for(kind, make_windows(seed=0))),
+        made_for(kind, make_windows(seed=1)),
+    )
     probabilities = model(asked.inputs)
     assert (probabilities.argmax(axis=1) == asked.targets(GENRES)).mean() > 0.85
     assert probabilities.dtype == np.float32
@@ -46,11 +54,11 @@ def test_a_fit_tells_genres_apart_that_lie_apart(kind: ModelKind) -> None:
 
 @every_kind
 def test_of_equal_rows_under_two_genres_the_heavier_wins(kind: ModelKind) -> None:
-    right = make_windows(seed=0)
+    right = made_for(kind, make_windows(seed=0))
     wrong = LabelledWindows(
         right.inputs, np.roll(right.genres, len(right) // 3), np.char.add("x", right.tracks), right.weights
     )
-    asked = make_windows(seed=1)
+    asked = made_for(kind, make_windows(seed=1))
     for weight, heard in ((0.1, True), (10.0, False)):
         model = fit(kind, join([right, wrong.weighing(weight)]))
         accuracy = (model(asked.inputs).argmax(axis=1) == asked.targets(GENRES)).mean()
@@ -59,7 +67,7 @@ def test_of_equal_rows_under_two_genres_the_heavier_wins(kind: ModelKind) -> Non
 
 @every_kind
 def test_the_same_seed_gives_the_same_bytes(kind: ModelKind) -> None:
-    graphs = {fit(kind, make_windows(), seed=3).onnx_bytes() for _ in range(2)}
+    graphs = {fit(kind, made_for(kind, make_windows()), seed=3).onnx_bytes() for _ in range(2)}
     assert len(graphs) == 1
 
 
@@ -67,10 +75,15 @@ def test_the_same_seed_gives_the_same_bytes(kind: ModelKind) -> None:
 @pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
 def test_the_graph_gives_the_models_probabilities(kind: ModelKind, named: bool) -> None:
     task = Task(genres=GENRES, feature_names=NAMES if named else (), effort=Effort.QUICK)
-    windows = make_windows()
+    windows = made_for(kind, make_windows())
     model = fit(kind, windows, task=task)
     graph = model.onnx_bytes()
-    for inputs in (windows.inputs, extreme_rows(), windows.inputs[:1], windows.inputs[:0]):
+    for inputs in (
+        windows.inputs,
+        extreme_rows(width=windows.inputs.shape[1]),
+        windows.inputs[:1],
+        windows.inputs[:0],
+    ):
         expected = model(inputs)
         assert expected.shape == (len(inputs), len(GENRES))
         np.testing.assert_allclose(expected.sum(axis=1), 1.0, atol=1e-5)
@@ -79,7 +92,7 @@ def test_the_graph_gives_the_models_probabilities(kind: ModelKind, named: bool) 
 
 @every_kind
 def test_two_genres_are_enough(kind: ModelKind) -> None:
-    windows = make_windows()
+    windows = made_for(kind, make_windows())
     pair = windows.rows(windows.genres != "jazz")
     task = Task(genres=("blues", "rock"), feature_names=NAMES, effort=Effort.QUICK)
     model = fit(kind, pair, task=task)
@@ -90,7 +103,7 @@ def test_two_genres_are_enough(kind: ModelKind) -> None:
 
 @every_kind
 def test_a_column_that_never_changes_does_no_harm(kind: ModelKind) -> None:
-    windows = make_windows()
+    windows = made_for(kind, make_windows())
     still = windows.inputs.copy()
     still[:, 2] = 3.0
     flat = LabelledWindows(still, windows.genres, windows.tracks, windows.weights)
