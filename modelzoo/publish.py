@@ -15,6 +15,9 @@ from modelzoo.registry import (
     read_artifact,
 )
 
+HELD_OUT_FILE = "held_out.json"
+"""What a model said about tracks that it had not heard: models are compared by it, none is served by it."""
+
 FILES = (MODEL_FILE, CARD_FILE, MANIFEST_FILE)
 """What an artifact is made of; the manifest last, as a version is there once its manifest is."""
 
@@ -27,7 +30,7 @@ def copy_into(root: Path, *, source: Path) -> Artifact:
     root : Path
         Folder of models; made where it is missing.
     source : Path
-        Holds `model.onnx`, `manifest.json` and perhaps `CARD.md`.
+        Holds `model.onnx`, `manifest.json` and perhaps `CARD.md` and `held_out.json`.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def copy_into(root: Path, *, source: Path) -> Artifact:
             whole = Path(scratch) / final.name
             whole.mkdir()
             (whole / MODEL_FILE).write_bytes(artifact.model)
-            for name in (CARD_FILE, MANIFEST_FILE):
+            for name in (CARD_FILE, HELD_OUT_FILE, MANIFEST_FILE):
                 if (source / name).is_file():
                     shutil.copyfile(source / name, whole / name)
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
@@ -12,8 +12,6 @@ from modelzoo.manifest import Manifest, Measurement
 from training.calibrate import outcome
 from training.datasets import DefaultData
 from training.evaluate import Outcome, TrackScores, confusion, risk_at
-from training.network import DROPOUT, HIDDEN_UNITS
-from training.recipe import Recipe
 from training.windows import LabelledWindows
 
 _THRESHOLDS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -38,10 +36,14 @@ class Report:
         The model's own description.
     data : DefaultData
         What it was fitted on and tested on.
-    recipe : Recipe
-        The numbers of the fit.
+    about : tuple of str
+        What kind of model it is, a paragraph each.
+    recipe : Mapping of str to str or float
+        Names and values that the fit went by.
+    extra_weight : float
+        How much a window of the second collection counted in the fit, where GTZAN's counted 1.
     held_out : TrackScores
-        Fitting tracks, each scored by a network that had not heard its artist.
+        Fitting tracks, each scored by a model that had not heard its artist.
     test : TrackScores
         Test tracks from the table, scored by the exported model.
     heard : Mapping of str to TrackScores
@@ -52,7 +54,9 @@ class Report:
 
     manifest: Manifest
     data: DefaultData
-    recipe: Recipe
+    about: tuple[str, ...]
+    recipe: Mapping[str, str | float]
+    extra_weight: float
     held_out: TrackScores
     test: TrackScores
     heard: Mapping[str, TrackScores]
@@ -76,17 +80,12 @@ def write_card(report: Report) -> str:
 
 def _head(report: Report) -> str:
     manifest = report.manifest
-    sizes = "-".join(str(size) for size in (manifest.width, *HIDDEN_UNITS, len(manifest.genres)))
     return _blocks(
         f"# {manifest.name} {manifest.version}",
         f"Gives each 3-second window of music a probability for {len(manifest.genres)} genres "
-        f"({', '.join(manifest.genres)}); a track's genre is the top of its windows' mean. A multilayer "
-        f"perceptron {sizes} with ReLU and dropout {DROPOUT:g} over the {manifest.width} features of "
-        f"`{manifest.feature_set}`; one ONNX graph, raw features in, probabilities out.",
-        "It is made deaf to what tells of a recording's storage and not of its music: the offset of its "
-        "samples (`harmony_mean` and `perceptr_mean` are not used), the top two mel bands (lost when "
-        "audio of a higher rate is brought down to 22,050 Hz) and, by training at gains of "
-        f"±{report.recipe.gain_db:g} dB, loudness.",
+        f"({', '.join(manifest.genres)}) from the {manifest.width} features of `{manifest.feature_set}`; a "
+        "track's genre is the top of its windows' mean. One ONNX graph, raw features in, probabilities out.",
+        *report.about,
         f"Feature fingerprint `{manifest.spec_fingerprint[:16]}`, model SHA-256 `{manifest.sha256[:16]}`.",
     )
 
@@ -155,7 +154,7 @@ def _calibration(report: Report) -> str:
     return _blocks(
         "## Confidence",
         "Confidence is the top genre's probability after a temperature for the track's number of windows, "
-        f"fitted on {len(report.held_out.tracks)} training and validation tracks, each scored by a network "
+        f"fitted on {len(report.held_out.tracks)} training and validation tracks, each scored by a model "
         "that had not heard its artist.",
         _table(("windows", "temperature", ""), buckets),
         f"On the test tracks: expected calibration error {figures['ece']:.3f} (uncalibrated "
@@ -200,7 +199,7 @@ def _data(report: Report) -> str:
         "## Data and licence",
         f"Fitted on {described.n_windows:,} windows of {described.n_tracks:,} tracks: GTZAN's training and "
         f"validation sides of the fault-filtered split ({_size(data.fitting)}) and a second collection "
-        f"({_size(data.extra)}), whose windows weigh {report.recipe.extra_weight:g} of GTZAN's. Tested on "
+        f"({_size(data.extra)}), whose windows weigh {report.extra_weight:g} of GTZAN's. Tested on "
         f"{_size(data.test)} of artists whom GTZAN's training part does not hold.",
         f"Kept from training: the test tracks; {dropped.excluded_tracks} faulty or replicated tracks (on "
         f"neither side); {dropped.twin_tracks} tracks known to be the same recording as a test track, all "
@@ -215,7 +214,10 @@ def _data(report: Report) -> str:
 
 
 def _reproduce(report: Report) -> str:
-    numbers = ", ".join(f"{name} {value:g}" for name, value in asdict(report.recipe).items())
+    numbers = ", ".join(
+        f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+        for name, value in report.recipe.items()
+    )
     return _blocks(
         "## To make it again",
         f"    {report.command}",

@@ -1,19 +1,16 @@
-"""Turns one recipe into accuracies under three protocols: one flatters, one counts."""
+"""Turns one kind of model into accuracies under three protocols: one flatters, one counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from featurizer.spec import FeatureSpec
 from modelzoo.manifest import Measurement
 from training.datasets import DefaultData
 from training.evaluate import TrackScores, join_scores, measure, score_tracks
-from training.fit import fit_mlp
-from training.network import FittedMlp
-from training.recipe import Recipe
+from training.models.kind import FittedModel, ModelKind, Task
 from training.splits import artist_folds, random_tracks, random_windows
 from training.windows import LabelledWindows, join
 
@@ -29,31 +26,31 @@ class Trainer:
 
     Attributes
     ----------
-    genres : tuple of str
-        The outputs.
-    spec : FeatureSpec
-        The inputs.
-    recipe : Recipe
-        The numbers of the fit.
-    on_epoch : callable
-        Called after each epoch.
+    kind : ModelKind
+        Fits.
+    task : Task
+        The outputs and the inputs.
+    on_fit : callable
+        Called after each fit.
     """
 
-    genres: tuple[str, ...]
-    spec: FeatureSpec
-    recipe: Recipe
-    on_epoch: Callable[[], None]
+    kind: ModelKind
+    task: Task
+    on_fit: Callable[[], None]
 
-    def fit(self, table: LabelledWindows, *, seed: int) -> FittedMlp:
-        """Fit one network."""
-        return fit_mlp(
-            table, genres=self.genres, spec=self.spec, recipe=self.recipe, seed=seed, on_epoch=self.on_epoch
-        )
+    def fit(self, table: LabelledWindows, *, seed: int) -> FittedModel:
+        """Fit one model."""
+        model = self.kind.fit(table, task=self.task, seed=seed, on_progress=lambda _: None)
+        self.on_fit()
+        return model
+
+    def score(self, model: FittedModel, table: LabelledWindows) -> TrackScores:
+        """Score windows with a fitted model."""
+        return score_tracks(table, probabilities=model(table.inputs), genres=self.task.genres)
 
     def fit_and_score(self, table: LabelledWindows, *, test: LabelledWindows, seed: int) -> TrackScores:
-        """Fit one network and score other windows with it."""
-        model = self.fit(table, seed=seed)
-        return score_tracks(test, probabilities=model(test.inputs), genres=self.genres)
+        """Fit one model and score other windows with it."""
+        return self.score(self.fit(table, seed=seed), test)
 
 
 def measure_drawn_sides(
@@ -90,7 +87,7 @@ def accuracies(scores: Sequence[TrackScores]) -> Mapping[str, Measurement]:
 
 
 def cross_score(data: DefaultData, *, trainer: Trainer, n_folds: int, seed: int) -> TrackScores:
-    """Score every fitting track by a network that has heard none of its artist's tracks.
+    """Score every fitting track by a model that has heard none of its artist's tracks.
 
     Parameters
     ----------
@@ -103,15 +100,14 @@ def cross_score(data: DefaultData, *, trainer: Trainer, n_folds: int, seed: int)
     seed : int
         Seeds every fit.
     """
+    return join_scores(list(fold_scores(data, trainer=trainer, n_folds=n_folds, seed=seed)))
+
+
+def fold_scores(data: DefaultData, *, trainer: Trainer, n_folds: int, seed: int) -> Iterator[TrackScores]:
+    """Give the scores of `cross_score` fold by fold."""
     folds = artist_folds(data.fitting.track_names, lists=data.lists, n_folds=n_folds)
     held_out = frozenset[str]().union(*folds)
-    parts = [
-        trainer.fit_and_score(
-            join([data.fitting.of_tracks(held_out - fold), data.extra]),
-            test=data.fitting.of_tracks(fold),
-            seed=seed,
-        )
-        for fold in folds
-        if fold
-    ]
-    return join_scores(parts)
+    for fold in folds:
+        if fold:
+            training = join([data.fitting.of_tracks(held_out - fold), data.extra])
+            yield trainer.fit_and_score(training, test=data.fitting.of_tracks(fold), seed=seed)

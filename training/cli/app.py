@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from training.cli.candidate import candidate
+from training.cli.benchmark import benchmark
 from training.cli.default import default
 from training.cli.featurize import featurize
+from training.cli.promote import promote
+from training.cli.search import search
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -15,8 +19,12 @@ def _root() -> None:
     """Train, measure and export the models that genrestream labels music with."""
 
 
+app.command()(candidate)
+app.command()(benchmark)
 app.command()(default)
 app.command()(featurize)
+app.command()(promote)
+app.command()(search)
 
 
 def main() -> None:

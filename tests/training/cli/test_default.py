@@ -35,7 +35,7 @@ def test_the_default_command_makes_a_model_that_can_be_served_and_makes_it_again
 ) -> None:
     first, again = train(data, tmp_path / "a"), train(data, tmp_path / "b")
     assert (first.exit_code, again.exit_code) == (0, 0), first.output
-    artifact = Registry(tmp_path / "a").load("gtzan57-mlp", version="1.0.0")
+    artifact = Registry(tmp_path / "a").load("gtzan57-mlp", version="1.1.0")
     scorer = OnnxScorer(artifact, device="cpu")
     assert scorer(np.ones((3, GTZAN57.width), dtype=np.float32)).shape == (3, len(GENRES))
     assert (
@@ -126,7 +126,7 @@ def test_bad_input_is_one_line_and_leaves_no_artifact(
 
 
 def test_a_version_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "out/gtzan57-mlp/1.0.0").mkdir(parents=True)
+    (tmp_path / "out/gtzan57-mlp/1.1.0").mkdir(parents=True)
     result = train(tmp_path / "no-data-needed", tmp_path / "out")
     assert result.exit_code == 1
     assert "--replace" in result.stderr
