@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from training.cli.candidate import candidate
 from training.cli.benchmark import benchmark
+from training.cli.candidate import candidate
 from training.cli.default import default
 from training.cli.featurize import featurize
 from training.cli.promote import promote
