@@ -180,6 +180,8 @@ _DERIVED: Final = (
     ),
 )
 
+_OF_TRACKS: Final = "Mean and spread of the features over a track's windows, scored once a track."
+
 
 def step_figures(scores: Mapping[str, Sequence[TrackScores]], *, seed: int) -> tuple[Step, ...]:
     """Say what each step gave over its base.
@@ -188,8 +190,8 @@ def step_figures(scores: Mapping[str, Sequence[TrackScores]], *, seed: int) -> t
     ----------
     scores : Mapping of str to sequence of TrackScores
         By a step's name: one a seed, of the validation tracks. Steps that were not measured are left out.
-        Under any other name, say of a model of whole tracks, another model's scores: it is compared with the
-        last step that was measured.
+        Under any other name the scores of a model of whole tracks (`InputKind.TRACK`), which pools before it
+        scores: it is compared with the last step that was measured.
     seed : int
         Seeds the bootstrap.
 
@@ -220,7 +222,7 @@ def step_figures(scores: Mapping[str, Sequence[TrackScores]], *, seed: int) -> t
             )
     others = [name for name in scores if name not in {plan.name for plan in STEPS}]
     figures.extend(
-        _figure(known, name=name, title=name, what="Another model.", base=last, seed=seed) for name in others
+        _figure(known, name=name, title=name, what=_OF_TRACKS, base=last, seed=seed) for name in others
     )
     return tuple(figures)
 

@@ -17,8 +17,33 @@ from training.models.neural.mlp import QUICK_SHARE, Progress
 from training.recipe import Recipe
 from training.windows import LabelledWindows
 
+PLACED_SIZE = 16
+"""Numbers a step that a feature becomes."""
+
 _ROWS_AT_ONCE = 1_024
-"""Scored at once: 130 steps of two directions of 64 units take 70 MB."""
+"""Scored at once: the outputs of 130 steps of two directions of 64 units take 70 MB."""
+
+
+class PlacedValues(nn.Module):
+    """Turns features, one value each, into as many steps of a vector that tells which feature it is.
+
+    A step is the value times a vector of the feature's own, plus another one: without them the network has to
+    count its steps to know what it is told.
+
+    Parameters
+    ----------
+    width : int
+        Number of features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.of_value = nn.Parameter(torch.randn(width, PLACED_SIZE))
+        self.of_place = nn.Parameter(0.3 * torch.randn(width, PLACED_SIZE))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Lay out values, shape (n, width), as steps, shape (n, width, PLACED_SIZE)."""
+        return values[:, :, None] * self.of_value + self.of_place
 
 
 class GenreLstm(nn.Module):
@@ -26,8 +51,9 @@ class GenreLstm(nn.Module):
 
     Parameters
     ----------
-    n_values : int
-        Values a step.
+    shape : tuple of int
+        Of one row: (width,) is read as `width` steps of one value each (`PlacedValues`), (n_frames, n_values)
+        as it is.
     units : int
         Size of the state in each direction.
     directions : int
@@ -38,16 +64,20 @@ class GenreLstm(nn.Module):
         Share of the summary that a step of training leaves out.
     """
 
-    def __init__(self, *, n_values: int, units: int, directions: int, n_genres: int, dropout: float) -> None:
+    def __init__(
+        self, *, shape: tuple[int, ...], units: int, directions: int, n_genres: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(n_values, units, batch_first=True, bidirectional=directions == 2)
+        self.placed = PlacedValues(shape[0]) if len(shape) == 1 else None
+        size = PLACED_SIZE if len(shape) == 1 else shape[1]
+        self.lstm = nn.LSTM(size, units, batch_first=True, bidirectional=directions == 2)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * directions * units, n_genres)
 
     def forward(self, standard: Tensor) -> Tensor:
-        """Compute logits, shape (n, n_genres), of standardised steps, shape (n, n_steps, n_values)."""
-        states, (last, _) = self.lstm(standard)
-        # The last states remember, the mean hears every step: each alone was worse on validation windows.
+        """Compute logits, shape (n, n_genres), of standardised rows, shape (n, *shape)."""
+        states, (last, _) = self.lstm(standard if self.placed is None else self.placed(standard))
+        # The last states remember the end best, the mean hears every step alike.
         summary = torch.cat([states.mean(dim=1), *last], dim=1)
         logits: Tensor = self.output(self.dropout(summary))
         return logits
@@ -60,8 +90,8 @@ class FittedLstm:
     Attributes
     ----------
     shape : tuple of int
-        Of one row of inputs: (width,) is read as `width` steps of one value, (n_frames, n_values) as it is.
-    mean, scale : ndarray, shape `shape`, float32
+        Of one row of inputs, as in `GenreLstm`.
+    mean, scale : ndarray, shape (shape[-1],), float32
         What is taken from a row, and what it is divided by then; `scale` is positive.
     limit : float
         Largest absolute value after standardisation, in standard deviations.
@@ -88,15 +118,14 @@ class FittedLstm:
         parts = [np.zeros((0, len(self.genres)), dtype=np.float32)]
         with torch.inference_mode():
             for start in range(0, len(inputs), _ROWS_AT_ONCE):
-                logits = self.network(self.steps(inputs[start : start + _ROWS_AT_ONCE]))
+                logits = self.network(self.standardise(inputs[start : start + _ROWS_AT_ONCE]))
                 parts.append(torch.softmax(logits, dim=1).numpy())
         return np.concatenate(parts)
 
-    def steps(self, inputs: NDArray[np.float32]) -> Tensor:
-        """Standardise rows and lay them out as steps, shape (n, n_steps, n_values)."""
+    def standardise(self, inputs: NDArray[np.float32]) -> Tensor:
+        """Bring rows, shape (n, *shape), to about zero mean and unit variance, within the limit."""
         standard = np.clip((inputs - self.mean) / self.scale, -self.limit, self.limit)
-        laid_out = standard if len(self.shape) == 2 else standard[:, :, None]
-        return torch.from_numpy(np.ascontiguousarray(laid_out, dtype=np.float32))
+        return torch.from_numpy(np.ascontiguousarray(standard, dtype=np.float32))
 
     def onnx_bytes(self) -> bytes:
         """Write the model as one ONNX graph."""
@@ -139,7 +168,7 @@ class LstmFit:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = GenreLstm(
-                n_values=1 if len(shape) == 1 else shape[1],
+                shape=shape,
                 units=self.units,
                 directions=self.directions,
                 n_genres=len(task.genres),
@@ -148,7 +177,7 @@ class LstmFit:
             fitted = FittedLstm(
                 shape, mean.astype(np.float32), scale.astype(np.float32), recipe.clip, network, task.genres
             )
-            rows = fitted.steps(windows.inputs)
+            rows = fitted.standardise(windows.inputs)
             lesson = Lesson(lambda: rows, windows.targets(task.genres), windows.weights, len(task.genres))
             learn(network, lesson=lesson, recipe=recipe, on_epoch=Progress(on_progress, recipe.epochs))
         return fitted

@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from training.export import INPUT, IR_VERSION, OPSET, OUTPUT
 
 if TYPE_CHECKING:
-    from training.models.neural.lstm import FittedLstm
+    from training.models.neural.lstm import FittedLstm, GenreLstm
 
 _TORCH_GATES = (0, 3, 1, 2)
 """ONNX orders an LSTM's gates input, output, forget, cell; torch input, forget, cell, output."""
@@ -72,19 +72,23 @@ def _constants(model: FittedLstm) -> dict[str, NDArray[np.generic]]:
         **_lstm_constants(network.lstm, directions=2 if network.lstm.bidirectional else 1),
         "output_weight": network.output.weight.detach().numpy(),
         "output_bias": network.output.bias.detach().numpy(),
-        **({"value_axis": np.array([2], dtype=np.int64)} if len(model.shape) == 1 else {}),
+        **_place_constants(network),
         "summary_shape": np.array([0, -1], dtype=np.int64),
     }
 
 
 def _to_summary(*, n_axes: int, units: int, directions: int) -> list[NodeProto]:
     """Lay out steps first, read them, and put the outputs' mean beside the last states."""
-    # Features become steps of one value; the frames of a series are steps already.
-    to_steps = helper.make_node("Unsqueeze", ["standard", "value_axis"], ["steps"])
+    # Features become steps; the frames of a series are steps already.
+    placing = [
+        helper.make_node("Unsqueeze", ["standard", "value_axis"], ["values"]),
+        helper.make_node("Mul", ["values", "of_value"], ["turned"]),
+        helper.make_node("Add", ["turned", "of_place"], ["steps"]),
+    ]
     return [
-        *([to_steps] if n_axes == 1 else []),
+        *(placing if n_axes == 1 else []),
         helper.make_node(
-            "Transpose", [to_steps.output[0] if n_axes == 1 else "standard"], ["steps_first"], perm=[1, 0, 2]
+            "Transpose", ["steps" if n_axes == 1 else "standard"], ["steps_first"], perm=[1, 0, 2]
         ),
         helper.make_node(
             "LSTM",
@@ -100,6 +104,16 @@ def _to_summary(*, n_axes: int, units: int, directions: int) -> list[NodeProto]:
         helper.make_node("Concat", ["heard_rows", "last_rows"], ["both"], axis=1),
         helper.make_node("Reshape", ["both", "summary_shape"], ["summary"]),
     ]
+
+
+def _place_constants(network: GenreLstm) -> dict[str, NDArray[np.generic]]:
+    if network.placed is None:
+        return {}
+    return {
+        "value_axis": np.array([2], dtype=np.int64),
+        "of_value": network.placed.of_value.detach().numpy(),
+        "of_place": network.placed.of_place.detach().numpy(),
+    }
 
 
 def _lstm_constants(lstm: torch.nn.LSTM, *, directions: int) -> dict[str, NDArray[np.float32]]:
