@@ -7,6 +7,7 @@ import typer
 from training.cli.benchmark import benchmark
 from training.cli.candidate import candidate
 from training.cli.default import default
+from training.cli.explore import explore
 from training.cli.featurize import featurize
 from training.cli.promote import promote
 from training.cli.search import search
@@ -22,6 +23,7 @@ def _root() -> None:
 app.command()(candidate)
 app.command()(benchmark)
 app.command()(default)
+app.command()(explore)
 app.command()(featurize)
 app.command()(promote)
 app.command()(search)

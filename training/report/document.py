@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +85,14 @@ class Drawings:
     ----------
     items : tuple of Drawing
         In reading order.
-    narrow : bool
-        Whether the pictures are small enough to stand many in a row.
+    size : str
+        `narrow` where many stand in a row, `wide` where one fills it.
     folded : str
         Where it is not empty, the pictures are shown only when this line is clicked.
     """
 
     items: tuple[Drawing, ...]
-    narrow: bool = False
+    size: Literal["narrow", "normal", "wide"] = "normal"
     folded: str = ""
 
 
