@@ -135,6 +135,8 @@ class ModelKind:
         What the source report's Table 1 gives for it, in [0, 1].
     by_default : bool
         Whether a benchmark that names no models trains it.
+    needs_names : bool
+        Whether it can be given the named features of `gtzan57` only: no embeddings.
     """
 
     name: str
@@ -144,3 +146,4 @@ class ModelKind:
     note: str
     source_accuracy: float | None = None
     by_default: bool = True
+    needs_names: bool = False
