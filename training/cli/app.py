@@ -10,6 +10,7 @@ from training.cli.default import default
 from training.cli.explore import explore
 from training.cli.featurize import featurize
 from training.cli.promote import promote
+from training.cli.richer import richer
 from training.cli.search import search
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -26,6 +27,7 @@ app.command()(default)
 app.command()(explore)
 app.command()(featurize)
 app.command()(promote)
+app.command()(richer)
 app.command()(search)
 
 
