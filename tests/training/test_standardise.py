@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from featurizer.reference import reference_features
 from featurizer.spec import GTZAN57
-from training.standardise import Standardiser, storage_direction
+from training.standardise import Standardiser, spans_decades, storage_direction
 
 
 def some_features() -> NDArray[np.float32]:
@@ -74,3 +74,23 @@ def test_losing_the_top_of_the_spectrum_to_a_resampler_is_not_heard() -> None:
     line = storage_direction(GTZAN57)
     left = (after - before) - ((after - before) @ line) * line
     assert np.abs(left[cepstrum]).max() < 0.3
+
+
+def test_plain_standardisation_takes_any_width_and_logarithms_where_it_is_told() -> None:
+    values = np.random.default_rng(0).lognormal(mean=3.0, sigma=2.0, size=(2_000, 3)).astype(np.float32)
+    is_log = np.array([True, False, False])
+    standard = Standardiser.plain(values, is_log=is_log, limit=100.0)(torch.from_numpy(values)).numpy()
+    np.testing.assert_allclose(standard.mean(axis=0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(standard.std(axis=0), 1.0, atol=1e-3)
+    expected = (np.log(values[:, 0]) - np.log(values[:, 0]).mean()) / np.log(values[:, 0]).std()
+    np.testing.assert_allclose(standard[:, 0], expected, atol=1e-4)
+    assert standard[:, 1].max() > 2.0 * standard[:, 0].max()
+
+
+def test_names_tell_what_spans_decades() -> None:
+    assert spans_decades(["rms_mean", "mfcc1_mean", "mfcc1_var", "tempo"]).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
