@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from training.errors import DataError
-from training.models import neural, tabular
+from training.models import images, neural, tabular
 from training.models.kind import InputKind, ModelKind
 
-KINDS: Final[tuple[ModelKind, ...]] = (*neural.KINDS, *tabular.KINDS)
+KINDS: Final[tuple[ModelKind, ...]] = (*neural.KINDS, *tabular.KINDS, *images.KINDS)
 """In the order of a report."""
 
 

@@ -1,0 +1,77 @@
+"""Turns an architecture's name into the numbers of its fit: how small pictures are, how long it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from training.models.kind import Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """The numbers of one architecture's fit.
+
+    Chosen on the lists `train` and `valid` of the fault-filtered split, so that one thread of two needs about
+    a hundred seconds a fit at 700 pictures.
+
+    Attributes
+    ----------
+    architecture : str
+        Name of torchvision's function that builds it.
+    height, width : int
+        Pixels that a picture is averaged down to: mel bands and columns.
+    epochs : int
+        Passes over the pictures.
+    batch_size : int
+        Pictures a step.
+    learning_rate : float
+        Of AdamW: its greatest value from scratch; it rises over the first quarter of the steps and falls as
+        a cosine.
+    tuning_rate : float
+        The same where the fit begins with ImageNet weights.
+    weight_decay : float
+        Of AdamW.
+    label_smoothing : float
+        Share of each target spread evenly over the genres, in [0, 1).
+    masked_share : float
+        Longest band of rows, and of columns, that is blanked in each picture, as a share of its side.
+    """
+
+    architecture: str
+    height: int
+    width: int
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    tuning_rate: float = 3e-4
+    weight_decay: float = 5e-2
+    label_smoothing: float = 0.1
+    masked_share: float = 0.15
+
+    def at(self, effort: Effort) -> ImagePlan:
+        """Cut the fit down to one pass over pictures as small as the network takes, if that is wanted."""
+        if effort is Effort.FULL:
+            return self
+        height, width = _LEAST_PIXELS[self.architecture]
+        return replace(self, height=height, width=width, epochs=1)
+
+
+_LEAST_PIXELS: Final = {
+    # Its last pooling needs one pixel; five halvings make that of 32.
+    "resnet18": (32, 32),
+    "resnet34": (32, 32),
+    "resnet50": (32, 32),
+    "vgg16": (32, 32),
+    # Convolutions without padding eat the rest: 74 leave nothing for the last block.
+    "inception_v3": (75, 75),
+}
+
+PLANS: Final[dict[str, ImagePlan]] = {
+    "inception-v3": ImagePlan(architecture="inception_v3", height=75, width=75, epochs=4),
+    "vgg16": ImagePlan(architecture="vgg16", height=32, width=32, epochs=3, learning_rate=2e-4),
+    "resnet18": ImagePlan(architecture="resnet18", height=64, width=32, epochs=15),
+    "resnet34": ImagePlan(architecture="resnet34", height=32, width=32, epochs=8),
+    "resnet50": ImagePlan(architecture="resnet50", height=32, width=32, epochs=5),
+}
+"""By the name of the kind."""
