@@ -9,16 +9,15 @@ import numpy as np
 
 from featurizer import Featurizer
 from featurizer.errors import AudioError
-from featurizer.track import TrackReader
 from training.errors import DataError
+from training.featurizing.track import featurize_track
+from training.featurizing.walk import SUFFIXES
 from training.windows import LabelledWindows
-
-AUDIO_SUFFIXES = frozenset({".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"})
 
 
 def audio_of_tracks(folder: Path, tracks: frozenset[str]) -> list[Path]:
     """List the audio files below a folder whose name without its suffix is one of `tracks`, sorted."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(path for path in files if path.stem in tracks)
 
 
@@ -45,8 +44,7 @@ def featurize_audio(
     names: list[str] = []
     for path in paths:
         try:
-            with TrackReader(path, spec=featurizer.spec) as reader:
-                track = np.concatenate([featurizer(windows) for windows in reader.windows()])
+            track = featurize_track(path, featurizer=featurizer).features
         except (AudioError, OSError) as exc:
             raise DataError(f"a test track cannot be decoded, path={path}: {exc}") from exc
         features.append(track)

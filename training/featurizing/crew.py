@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -151,9 +154,23 @@ class Crew:
         process = multiprocessing.get_context("spawn").Process(
             target=serve, args=(theirs, self._prepare), daemon=True
         )
-        process.start()
+        with _deaf_to_interrupts():
+            process.start()
         theirs.close()  # else the link of a dead child would never end
         return _Child(process, ours, deadline=self._clock() + PREPARE_SECONDS)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    # A child inherits it: Ctrl-C must not fill the terminal with the tracebacks of children that still load.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _death(exit_code: int | None) -> str:
