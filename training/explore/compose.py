@@ -85,8 +85,8 @@ def _cautions(found: Exploration) -> tuple[Caution, ...]:
         cautions.append(
             Caution(
                 title="Copies leak.",
-                text=f"{count(len(found.near_copies))} pairs of tracks are nearly one another. A split by "
-                "track may put one on each side; the fault-filtered lists do not.",
+                text=f"{count(len(found.near_copies))} pairs of tracks are nearly one another: a split by "
+                "track may put one on each side.",
             )
         )
     constant = [one.feature for one in found.features if one.constant]
