@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.models.tabular.tables import GENRES, NAMES, extreme_rows, make_windows
-from training.models.kind import FittedModel, InputKind, Task
+from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
 from training.models.pooling import pool_tracks, track_graph, voting_graph
 from training.models.tabular import KINDS
 from training.windows import LabelledWindows
@@ -18,7 +18,7 @@ TRACK_KINDS = [kind for kind in KINDS if kind.input is InputKind.TRACK]
 
 def fit(name: str, windows: LabelledWindows, *, feature_names: tuple[str, ...] = NAMES) -> FittedModel:
     (kind,) = [kind for kind in KINDS if kind.name == name]
-    task = Task(genres=GENRES, feature_names=feature_names)
+    task = Task(genres=GENRES, feature_names=feature_names, effort=Effort.QUICK)
     return kind.fit(windows, task=task, seed=0, on_progress=lambda _: None)
 
 
@@ -50,9 +50,9 @@ def test_without_names_no_logarithm_is_taken() -> None:
 
 @pytest.mark.parametrize("kind", TRACK_KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("names", [NAMES, ()], ids=["named", "unnamed"])
-def test_the_graph_of_a_track_pools_as_the_table_does(kind: object, names: tuple[str, ...]) -> None:
+def test_the_graph_of_a_track_pools_as_the_table_does(kind: ModelKind, names: tuple[str, ...]) -> None:
     windows = make_windows()
-    model = fit(getattr(kind, "name", ""), pool_tracks(windows, feature_names=names), feature_names=names)
+    model = fit(kind.name, pool_tracks(windows, feature_names=names), feature_names=names)
     graph = track_graph(model.onnx_bytes(), feature_names=names)
     for rows in (windows.inputs[:5], windows.inputs[7:8], extreme_rows(n=30)[:, :6] % 1e6):
         one = LabelledWindows(

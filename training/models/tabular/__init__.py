@@ -19,25 +19,48 @@ _LOGS: Final = "logarithms of variances and of loudness, standardised"
 _WITHIN: Final = f"{_LOGS}, then turned so that a track's windows scatter alike in every direction"
 _POOLED: Final = "mean and spread of a track's windows"
 
+_LIGHTGBM: Final = FitLightGbm(
+    rounds=200,
+    quick_rounds=20,
+    settings={
+        "learning_rate": 0.15,
+        "num_leaves": 15,
+        "max_bin": 63,
+        "min_data_in_leaf": 10,
+        "lambda_l2": 2.0,
+        "feature_fraction": 0.3,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+    },
+)
+_XGBOOST: Final = FitXgBoost(
+    rounds=200,
+    quick_rounds=20,
+    settings={
+        "learning_rate": 0.2,
+        "max_depth": 6,
+        "max_bin": 64,
+        "reg_lambda": 3.0,
+        "colsample_bynode": 0.3,
+        "subsample": 0.8,
+    },
+)
+
 KINDS: Final[tuple[ModelKind, ...]] = (
     ModelKind(
         name="lightgbm",
         title="LightGBM",
         input=InputKind.FEATURES,
-        fit=FitLightGbm(
-            rounds=150, quick_rounds=20, settings={"learning_rate": 0.1, "num_leaves": 15, "max_bin": 63}
-        ),
-        note="Raw features.",
+        fit=_LIGHTGBM,
+        note="200 rounds of 15 leaves on raw features.",
         source_accuracy=0.90,
     ),
     ModelKind(
         name="xgboost",
         title="XGBoost",
         input=InputKind.FEATURES,
-        fit=FitXgBoost(
-            rounds=150, quick_rounds=20, settings={"learning_rate": 0.1, "max_depth": 5, "max_bin": 64}
-        ),
-        note="Raw features.",
+        fit=_XGBOOST,
+        note="200 rounds of trees 6 deep on raw features.",
         source_accuracy=0.90,
     ),
     ModelKind(
