@@ -78,7 +78,7 @@ def facts(report: Report) -> tuple[Fact, ...]:
             Fact(
                 figure=share(chosen.track_accuracy),
                 what="of the model that validation artists choose: "
-                + ("the same one" if same else f"{chosen.title}{_with(chosen)}")
+                + ("the same one" if same else f"{chosen.title}{_with(chosen) or _without(report)}")
                 + ". The best of many on one test is a little lucky; this one is not chosen there",
             )
         )
@@ -202,6 +202,10 @@ def _dropped(report: Report) -> list[Caution]:
 
 def _with(row: ModelFigures) -> str:
     return " fitted with the extra table" if row.extra else ""
+
+
+def _without(report: Report) -> str:
+    return " fitted without the extra table" if any(row.extra for row in report.models) else ""
 
 
 def _sure(row: ModelFigures) -> str:

@@ -87,4 +87,4 @@ def _notable(report: Report) -> list[ModelFigures]:
 
 
 def _titled(row: ModelFigures) -> str:
-    return f"{row.title}: {share(row.track_accuracy)}"
+    return f"{row.title}: track accuracy {share(row.track_accuracy)}"

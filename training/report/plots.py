@@ -13,7 +13,10 @@ from training.report.figures import ModelFigures, Report
 from training.report.settings import (
     RANDOM,
     Setting,
+    best_of,
+    cost_row,
     honest_protocol,
+    measured_under,
     names_of,
     rows_of,
     title_of,
@@ -120,15 +123,14 @@ def _dot(axes: Axes, row: ModelFigures, *, y: float, colour: str, shape: str) ->
 def speed_drawing(report: Report) -> Drawing | None:
     """Draw honest accuracy against the speed of the exported graph."""
     honest = honest_protocol(report)
-    best: dict[str, ModelFigures] = {}
-    for row in report.models:
-        if row.protocol != honest or row.track_accuracy is None or row.windows_per_second is None:
-            continue
-        if row.name not in best or row.track_accuracy > (best[row.name].track_accuracy or 0.0):
-            best[row.name] = row
-    if len(best) < 2:
+    rows = []
+    for name in names_of(report):
+        best = best_of([row for row in measured_under(report, honest) if row.name == name])
+        speed = cost_row(report, name).windows_per_second
+        if best is not None and speed is not None:
+            rows.append(best.model_copy(update={"windows_per_second": speed}))
+    if len(rows) < 2:
         return None
-    rows = list(best.values())
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -140,7 +142,7 @@ def speed_drawing(report: Report) -> Drawing | None:
             axes.plot([speed], [accuracy], marker="o", markersize=6, color=SERIES[0], markeredgecolor=CARD)
         speeds = [row.windows_per_second or 1.0 for row in rows]
         # Room on the right for the longest name.
-        axes.set_xlim(min(speeds) / 2.0, max(speeds) * (max(speeds) / min(speeds)) ** 0.45 * 2.0)
+        axes.set_xlim(min(speeds) / 2.0, max(speeds) * max(8.0, 2.0 * (max(speeds) / min(speeds)) ** 0.45))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: three(value)))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(labelcolor=SOFT)

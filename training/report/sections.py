@@ -9,6 +9,7 @@ from training.report.plots import speed_drawing
 from training.report.settings import (
     MEANINGS,
     Setting,
+    cost_row,
     names_of,
     settings_of,
     title_of,
@@ -30,18 +31,14 @@ def cost_section(report: Report) -> Section:
     """Show what a model costs to fit, to keep and to run."""
     rows: list[tuple[Cell, ...]] = []
     for name in names_of(report):
-        row = max(
-            (one for one in report.models if one.name == name),
-            key=lambda one: (one.train_seconds is not None, one.n_fit or 0),
-        )
-        speed = next((one for one in report.models if one.name == name and one.windows_per_second), row)
+        row = cost_row(report, name)
         rows.append(
             (
                 Cell(text=title_of(report, name), small=row.input),
                 Cell(text=seconds(row.train_seconds), small=f"{count(row.n_fit)} rows" if row.n_fit else ""),
-                Cell(text=three(speed.windows_per_second)),
-                Cell(text=count(row.parameters or speed.parameters)),
-                Cell(text=size(row.model_bytes or speed.model_bytes)),
+                Cell(text=three(row.windows_per_second)),
+                Cell(text=count(row.parameters)),
+                Cell(text=size(row.model_bytes)),
                 Cell(text=_difference(report, name)),
                 Cell(text=row.note),
             )

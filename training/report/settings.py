@@ -80,6 +80,11 @@ def title_of(report: Report, name: str) -> str:
     return next(row.title for row in report.models if row.name == name)
 
 
+def measured_under(report: Report, protocol: str | None) -> list[ModelFigures]:
+    """Give a protocol's rows that have a track accuracy, with the extra table and without."""
+    return [row for row in report.models if row.protocol == protocol and row.track_accuracy is not None]
+
+
 def leaky_protocols(report: Report) -> frozenset[str]:
     """Name the protocols whose figures are flattered."""
     return frozenset(leak.protocol for leak in report.leaks if leak.leaks)
@@ -89,7 +94,7 @@ def honest_protocol(report: Report) -> str | None:
     """Name the protocol to believe: the strictest that has a figure and is not known to leak."""
     leaky = leaky_protocols(report)
     for protocol in _HONEST:
-        if protocol not in leaky and _measured(report, protocol):
+        if protocol not in leaky and measured_under(report, protocol):
             return protocol
     return None
 
@@ -97,7 +102,7 @@ def honest_protocol(report: Report) -> str | None:
 def best_honest(report: Report) -> ModelFigures | None:
     """Give the row with the greatest track accuracy under the protocol to believe; the first of equals."""
     protocol = honest_protocol(report)
-    return None if protocol is None else best_of(_measured(report, protocol))
+    return None if protocol is None else best_of(measured_under(report, protocol))
 
 
 def best_of(rows: list[ModelFigures]) -> ModelFigures | None:
@@ -110,12 +115,16 @@ def chosen_on_validation(report: Report) -> ModelFigures | None:
     protocol = honest_protocol(report)
     if protocol is None:
         return None
-    for row in sorted(_measured(report, VALIDATION), key=lambda one: -(one.track_accuracy or 0.0)):
+    for row in sorted(measured_under(report, VALIDATION), key=lambda one: -(one.track_accuracy or 0.0)):
         counterpart = row_of(report, row.name, Setting(protocol, row.extra))
         if counterpart is not None and counterpart.track_accuracy is not None:
             return counterpart
     return None
 
 
-def _measured(report: Report, protocol: str) -> list[ModelFigures]:
-    return [row for row in report.models if row.protocol == protocol and row.track_accuracy is not None]
+def cost_row(report: Report, name: str) -> ModelFigures:
+    """Give the row that says what a model costs: of its largest fit, one whose graph's speed was measured."""
+    return max(
+        (row for row in report.models if row.name == name),
+        key=lambda row: (row.windows_per_second is not None, row.train_seconds is not None, row.n_fit or 0),
+    )

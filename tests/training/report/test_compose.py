@@ -16,7 +16,7 @@ from training.report.figures import Report
 from training.report.headline import cautions, facts, lead
 from training.report.markdown import render_markdown
 from training.report.page import render_page
-from training.report.settings import Setting, honest_protocol, settings_of
+from training.report.settings import Setting, cost_row, honest_protocol, settings_of
 from training.report.spelling import share
 
 HOSTILE = (
@@ -202,3 +202,12 @@ def test_names_from_the_data_are_text_on_the_page_and_nothing_else() -> None:
     markdown = render_markdown(compose(hostile))
     assert "<script>" not in markdown
     assert "| **bold**" not in markdown
+
+
+def test_what_a_model_costs_is_told_of_its_largest_fit_whose_graph_was_timed() -> None:
+    report = tabular_report(rows=FEW)
+    assert cost_row(report, "mlp-dropout").n_fit == 26_000
+    models = tuple(
+        row.model_copy(update={"windows_per_second": None}) if row.extra else row for row in report.models
+    )
+    assert cost_row(report.model_copy(update={"models": models}), "mlp-dropout").n_fit == 6_000
