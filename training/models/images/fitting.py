@@ -14,12 +14,16 @@ from training.models.images.balancing import balance
 from training.models.images.fitted import FittedImages
 from training.models.images.network import IMAGENET_MEAN, IMAGENET_SCALE, PictureNetwork
 from training.models.images.plans import ImagePlan
+from training.models.images.settling import settle
 from training.models.images.weights import imagenet_weights
 from training.models.kind import Task
 from training.windows import LabelledWindows
 
 _CHUNK: Final = 256
 """Pictures that are made smaller at a time: bounds the memory that this takes."""
+
+_SETTLING_BATCHES: Final = 8
+"""Enough for statistics that hold within some percent, at a share of an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class ImageFit:
                 balance(network, pictures=lesson.draw(plan.batch_size).pictures)
             rate = plan.learning_rate if weights is None else plan.tuning_rate
             losses = _descend(network, lesson, plan=plan, rate=rate, on_progress=on_progress)
+            last = lesson.shuffled(plan.batch_size)[:_SETTLING_BATCHES]
+            settle(network, batches=(batch.pictures for batch in last))
         network.eval()
         return FittedImages(
             network,

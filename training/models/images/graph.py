@@ -47,7 +47,9 @@ def write_graph(network: PictureNetwork, *, shape_in: tuple[int, int]) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # It is announced for removal; torch is held below the version that would remove it.
-        warnings.filterwarnings("ignore", message=".*legacy TorchScript", category=DeprecationWarning)
+        warnings.filterwarnings(
+            "ignore", message=".*(legacy TorchScript|feature will be removed)", category=DeprecationWarning
+        )
         file = Path(folder) / "model.onnx"
         torch.onnx.export(
             _Probabilities(network).eval(),

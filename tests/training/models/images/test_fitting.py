@@ -13,6 +13,7 @@ from tests.training.models.images.pictures import TASK, draw
 from training.models.images.fitted import FittedImages
 from training.models.images.fitting import ImageFit
 from training.models.images.plans import PLANS
+from training.models.images.settling import settle
 from training.models.images.weights import DOWNLOAD_VARIABLE
 from training.models.kind import Effort, Task
 
@@ -108,3 +109,18 @@ def test_a_model_says_what_it_began_with(one_thread: Path) -> None:
         file.unlink()
     assert tuned.began_with == "ImageNet weights"
     torch.testing.assert_close(tuned.network.mean.flatten(), torch.tensor([0.485, 0.456, 0.406]))
+
+
+def test_settled_statistics_are_those_of_the_pictures() -> None:
+    model = fit(6)
+    norm = model.network.architecture.get_submodule("bn1")
+    pictures = model.network.resizing(torch.from_numpy(draw(40, seed=3).inputs))
+    model.network.train()
+    settle(model.network, batches=torch.split(pictures, 20))
+    model.network.eval()
+    with torch.no_grad():
+        channels = ((pictures.unsqueeze(1) - model.network.mean) / model.network.scale).expand(-1, 3, -1, -1)
+        maps = model.network.architecture.get_submodule("conv1")(channels)
+    torch.testing.assert_close(
+        norm.get_buffer("running_mean"), maps.mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-3
+    )
