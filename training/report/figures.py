@@ -165,7 +165,8 @@ class Step(_Part):
     base : str or None
         Name of the step that it changes; None for the first.
     track_accuracy, log_loss : float
-        Mean over seeds of the held-out validation tracks' accuracy and negative log-likelihood (nats).
+        Mean over seeds of the held-out validation tracks' accuracy and negative log-likelihood (nats), the
+        latter after the one temperature that suits the step best.
     gain : float or None
         Track accuracy minus the base's.
     gain_interval : tuple of float or None
