@@ -11,8 +11,9 @@ from training.models.kind import Effort, InputKind, ModelKind
 from training.sides import NotComputable, Protocol
 
 SLOW_FIT_SECONDS = 60.0
-SLOW_FIT_SEEDS = 3
-"""A fit that takes over a minute is repeated this often at most."""
+FEWER_SEEDS = 3
+"""Fits of a row at most where one takes over a minute, and of `validation`: what is chosen there is not a
+figure of the report's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,10 @@ class Plan:
     rows: tuple[Row, ...]
     n_seeds: int
 
-    def seeds_after(self, *, train_seconds: float) -> int:
+    def seeds_of(self, row: Row, *, train_seconds: float = 0.0) -> int:
         """Say how many fits a row has whose first took so long."""
-        return min(self.n_seeds, SLOW_FIT_SEEDS) if train_seconds > SLOW_FIT_SECONDS else self.n_seeds
+        is_short = train_seconds > SLOW_FIT_SECONDS or row.protocol is Protocol.VALIDATION
+        return min(self.n_seeds, FEWER_SEEDS) if is_short else self.n_seeds
 
 
 def protocols_for(data: BenchmarkData, *, kind: InputKind) -> tuple[tuple[Protocol, bool], ...]:

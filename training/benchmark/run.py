@@ -99,7 +99,7 @@ class _Schedule:
         self.rows = [_Fits(row) for row in self.plan.rows]
         computable = [index for index, fits in enumerate(self.rows) if fits.row.reason is None]
         for index in computable:
-            self.announce(index, self.plan.n_seeds)
+            self.announce(index, self.plan.seeds_of(self.rows[index].row))
         self.queue = [(0, 0.0, index) for index in computable]
 
     def announce(self, index: int, change: int) -> None:
@@ -125,9 +125,9 @@ class _Schedule:
         if fits.failure is not None:
             return
         first = fits.by_seed[0]
-        n_seeds = self.plan.seeds_after(train_seconds=first.train_seconds)
+        n_seeds = self.plan.seeds_of(fits.row, train_seconds=first.train_seconds)
         if cell.seed == 0:
-            self.announce(index, n_seeds - self.plan.n_seeds)
+            self.announce(index, n_seeds - self.plan.seeds_of(fits.row))
             # Whether the model draws anything at all is seen by the second fit.
             following = range(1, n_seeds if cell.protocol.is_drawn else min(2, n_seeds))
         elif cell.seed == 1 and not cell.protocol.is_drawn:

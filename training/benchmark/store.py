@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import zipfile
 from dataclasses import dataclass, fields
 from functools import cache, partial
@@ -51,6 +52,9 @@ _SHARED = (
 )
 """What models of several folders are fitted by, and what draws their sides."""
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""What differs from process to process where settings name a function."""
+
 _ARRAYS = ("probabilities", "tracks", "targets")
 
 
@@ -80,6 +84,7 @@ class CellStore:
             kind.name,
             kind.note,
             kind.input,
+            _ADDRESS.sub("", repr(kind.fit)),
             source_of(kind),
             cell.protocol,
             cell.extra,
@@ -98,7 +103,8 @@ class CellStore:
             return None
         path = self._path(cell)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # numpy leaves a broken file open where it opens it itself.
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
                 numbers = json.loads(str(file["numbers"]))
             importance = tuple(Importance(**one) for one in numbers.pop("importance"))

@@ -67,15 +67,22 @@ def test_a_model_that_draws_nothing_is_fitted_twice_where_its_sides_stay(tmp_pat
     assert len(by_protocol[Protocol.GROUPED_BY_TRACK].fits) == 5
     last = by_protocol[Protocol.VALIDATION].of_seed(4)
     assert last is by_protocol[Protocol.VALIDATION].fits[1]
-    assert watch.n_planned == len(watch.done) == 14
+    assert watch.n_planned == len(watch.done) == 5 + 5 + 2 + 2
 
 
 @pytest.mark.slow
 def test_a_slow_fit_is_repeated_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "SLOW_FIT_SECONDS", -1.0)
-    rows, watch = run(make_plan(make_kind("one"), n_seeds=5), tmp_path, n_processes=1)
+    rows, watch = run(make_plan(make_kind("one"), n_seeds=4), tmp_path, n_processes=1)
     assert {len(row.fits) for row in rows} == {3}
     assert watch.n_planned == len(watch.done) == 12
+
+
+@pytest.mark.slow
+def test_validation_is_fitted_three_times(tmp_path: Path) -> None:
+    rows, watch = run(make_plan(make_kind("one"), n_seeds=4), tmp_path)
+    assert [len(row.fits) for row in rows] == [4, 4, 4, 3]
+    assert watch.n_planned == len(watch.done) == 15
 
 
 @pytest.mark.slow
