@@ -200,7 +200,7 @@ def test_names_from_the_data_are_text_on_the_page_and_nothing_else() -> None:
         assert name in page.text
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in text
     markdown = render_markdown(compose(hostile))
-    assert "<script>" not in markdown
+    assert "<script" not in markdown
     assert "| **bold**" not in markdown
 
 
@@ -211,3 +211,25 @@ def test_what_a_model_costs_is_told_of_its_largest_fit_whose_graph_was_timed() -
         row.model_copy(update={"windows_per_second": None}) if row.extra else row for row in report.models
     )
     assert cost_row(report.model_copy(update={"models": models}), "mlp-dropout").n_fit == 6_000
+
+
+def test_a_run_of_one_protocol_and_a_run_of_nothing_are_laid_out_too() -> None:
+    report = tabular_report(rows=FEW[:1])
+    one = report.model_copy(
+        update={
+            "models": tuple(
+                row.model_copy(update={"calibration": None})
+                for row in report.models
+                if (row.protocol, row.extra) == ("fault_filtered", False)
+            ),
+            "leaks": (),
+            "steps": (),
+            "importance": {},
+        }
+    )
+    text = render_markdown(compose(one))
+    assert "Of tracks by artists that it has never heard" in text
+    assert "would have claimed" not in text
+    assert "Validation artists" not in text
+    nothing = one.model_copy(update={"models": ()})
+    assert "nothing below says how good" in render_page(compose(nothing))
