@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from training.errors import DataError
-from training.models import images, neural, tabular
+from training.models import images, neural, tabular, whole_tracks
 from training.models.kind import InputKind, ModelKind
 
-KINDS: Final[tuple[ModelKind, ...]] = (*neural.KINDS, *tabular.KINDS, *images.KINDS)
+KINDS: Final[tuple[ModelKind, ...]] = (*neural.KINDS, *tabular.KINDS, *whole_tracks.KINDS, *images.KINDS)
 """In the order of a report."""
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
-from training.models.kind import FittedModel
+from training.models.kind import Fit, FittedModel, Task
 from training.models.merging import MergeError, opset_of, take_graph
 from training.models.tabular.graph import INPUT, OUTPUT, Part, write_graph
+from training.windows import LabelledWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,33 @@ class FittedEnsemble:
     def onnx_bytes(self) -> bytes:
         """Write the members as one graph."""
         return ensemble_graph([member.onnx_bytes() for member in self.members], weights=self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class FitEnsemble:
+    """Fits several models to the same rows; each counts the same.
+
+    Attributes
+    ----------
+    members : tuple of Fit
+        At least one, all for the same input.
+    """
+
+    members: tuple[Fit, ...]
+
+    def __call__(
+        self, windows: LabelledWindows, *, task: Task, seed: int, on_progress: Callable[[float], None]
+    ) -> FittedEnsemble:
+        """Fit the members one after another, all with the same seed."""
+        n = len(self.members)
+        fitted = []
+        for place, member in enumerate(self.members):
+
+            def share_of(done: float, before: int = place) -> None:
+                on_progress((before + done) / n)
+
+            fitted.append(member(windows, task=task, seed=seed, on_progress=share_of))
+        return FittedEnsemble(tuple(fitted), (1.0,) * n)
 
 
 def average_probabilities(

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.models.tabular.tables import GENRES, NAMES, extreme_rows, make_windows
-from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
+from training.models import tabular, whole_tracks
+from training.models.kind import Effort, FittedModel, ModelKind, Task
 from training.models.pooling import pool_tracks, track_graph, voting_graph
-from training.models.tabular import KINDS
 from training.windows import LabelledWindows
 
-TRACK_KINDS = [kind for kind in KINDS if kind.input is InputKind.TRACK]
+KINDS = (*tabular.KINDS, *whole_tracks.KINDS)
 
 
 def fit(name: str, windows: LabelledWindows, *, feature_names: tuple[str, ...] = NAMES) -> FittedModel:
@@ -48,7 +48,7 @@ def test_without_names_no_logarithm_is_taken() -> None:
     np.testing.assert_allclose(pooled.inputs[0], [*first.mean(axis=0), *first.std(axis=0)], rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", TRACK_KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", whole_tracks.KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("names", [NAMES, ()], ids=["named", "unnamed"])
 def test_the_graph_of_a_track_pools_as_the_table_does(kind: ModelKind, names: tuple[str, ...]) -> None:
     windows = make_windows()

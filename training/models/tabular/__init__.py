@@ -1,4 +1,4 @@
-"""Turns tables of windows, or of whole tracks, into trees, support vectors, neighbours and linear models."""
+"""Turns tables of windows into trees, support vectors, neighbours and linear models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from training.models.tabular.boosting import FitLightGbm, FitXgBoost
 from training.models.tabular.kernel import FitSvm
 from training.models.tabular.linear import FitDiscriminant, FitLogistic
 from training.models.tabular.neighbours import FitNeighbours
-from training.models.tabular.scaling import Columns
 
 _WITHIN_TRACKS: Final = 0.05
 """Share of a round scatter in distances within tracks: of 0.02 to 0.6 no worse than any other on validation
@@ -17,7 +16,6 @@ artists, where it changes little, and within 0.5 points of the best on random wi
 
 _LOGS: Final = "logarithms of variances and of loudness, standardised"
 _WITHIN: Final = f"{_LOGS}, then turned so that a track's windows scatter alike in every direction"
-_POOLED: Final = "mean and spread of a track's windows"
 
 _LIGHTGBM: Final = FitLightGbm(
     rounds=200,
@@ -97,27 +95,6 @@ KINDS: Final[tuple[ModelKind, ...]] = (
         input=InputKind.FEATURES,
         fit=FitDiscriminant(shrinkage=0.05, temperature=2.0),
         note=f"Covariance shrunk by 0.05; {_LOGS}.",
-    ),
-    ModelKind(
-        name="track-svm",
-        title="SVM on whole tracks",
-        input=InputKind.TRACK,
-        fit=FitSvm(penalty=5.0, gamma=0.25, steepness=1.0, columns=Columns.OF_TRACKS),
-        note=f"C = 5, Gaussian kernel; {_POOLED}.",
-    ),
-    ModelKind(
-        name="track-logistic",
-        title="Logistic regression on whole tracks",
-        input=InputKind.TRACK,
-        fit=FitLogistic(strength=0.03, columns=Columns.OF_TRACKS),
-        note=f"C = 0.03; {_POOLED}.",
-    ),
-    ModelKind(
-        name="track-lda",
-        title="LDA on whole tracks",
-        input=InputKind.TRACK,
-        fit=FitDiscriminant(shrinkage=0.1, temperature=2.0, columns=Columns.OF_TRACKS),
-        note=f"Covariance shrunk by 0.1; {_POOLED}.",
     ),
 )
 """In the order of a report."""

@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.models.tabular.tables import GENRES, NAMES, extreme_rows, make_windows
+from training.models import tabular, whole_tracks
 from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
 from training.models.pooling import pool_tracks
-from training.models.tabular import KINDS
 from training.windows import LabelledWindows, join
 
+KINDS = (*tabular.KINDS, *whole_tracks.KINDS)
 TASK = Task(genres=GENRES, feature_names=NAMES, effort=Effort.QUICK)
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
