@@ -19,6 +19,7 @@ from featurizer.spec import FeatureSpec
 from training.committee import committee_kind
 from training.compare import log_losses
 from training.datasets import DefaultData, read_default_data
+from training.default_model import DEFAULT_RECIPE
 from training.errors import OutputError
 from training.evaluate import TrackScores, join_scores
 from training.models.kind import Task
@@ -99,7 +100,7 @@ def search(plan: SearchPlan, *, spec: FeatureSpec, on_trial: Callable[[FrozenTri
         raise OutputError(f"the results cannot be written, path={plan.out}: {exc.strerror}") from exc
     if not study.trials:
         # What is used now is the first trial: the search may end where it began, and says so.
-        study.enqueue_trial(_as_parameters(Recipe()))
+        study.enqueue_trial(_as_parameters(DEFAULT_RECIPE))
     context = multiprocessing.get_context("spawn")
     others = [
         context.Process(target=_work, args=(plan, spec, plan.seed + number), daemon=True)

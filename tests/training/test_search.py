@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from tests.training.synthetic import write_data
 from training.cli import app
+from training.default_model import DEFAULT_RECIPE
 from training.recipe import Recipe
 
 
@@ -32,7 +33,7 @@ def test_a_search_begins_with_the_recipe_in_use_and_goes_on_where_it_was(tmp_pat
     assert "trial 1 of 2" in first.stderr
     before = trials(out)
     assert [trial["number"] for trial in before] == [0, 1]
-    assert before[0]["recipe"]["learning_rate"] == Recipe().learning_rate
+    assert before[0]["recipe"]["learning_rate"] == DEFAULT_RECIPE.learning_rate
     again = search(data, out, "--trials", "3")
     assert again.exit_code == 0, again.output
     assert trials(out)[:2] == before

@@ -11,7 +11,6 @@ from rich.console import Console
 from training.cli.refusal import one_line_for_bad_input
 
 N_SEEDS = 5
-EPOCHS = 15
 
 
 def default(
@@ -28,7 +27,9 @@ def default(
     ],
     version: Annotated[str, typer.Option(help="MAJOR.MINOR.PATCH.")] = "1.1.0",
     seed: Annotated[int, typer.Option(min=0, help="First of five seeds; its model is exported.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes of each fit over the data.")] = EPOCHS,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes of each fit over the data; the recipe's unless told.")
+    ] = None,
     target_error: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of wrong labels that the model abstains to keep.")
     ] = 0.35,
@@ -58,7 +59,7 @@ def default(
         data,
         out=out,
         version=version,
-        recipe=dataclasses.replace(DEFAULT_RECIPE, epochs=epochs),
+        recipe=dataclasses.replace(DEFAULT_RECIPE, epochs=epochs or DEFAULT_RECIPE.epochs),
         seeds=tuple(range(seed, seed + N_SEEDS)),
         target_error=target_error,
     )
