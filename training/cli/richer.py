@@ -63,7 +63,13 @@ def richer(
         kinds = kinds_for(frozenset({InputKind.FEATURES}), names=names)
         lists = read_track_lists(split)
         with TrackBar(console) as bar:
-            windows = richer_windows(audio, out=out, on_begin=bar.begin, on_track=bar.advance)
+            windows = richer_windows(
+                audio,
+                out=out,
+                on_begin=bar.begin,
+                on_track=bar.advance,
+                on_bad=lambda file: _say(console, f"left out: {file.place}: {file.reason}: {file.message}"),
+            )
         effort = Effort.QUICK if quick else Effort.FULL
         experiment = Experiment(
             windows=windows, lists=lists, kinds=kinds, seeds=tuple(range(seeds)), effort=effort
@@ -71,6 +77,10 @@ def richer(
         with Stages(console) as stages:
             answer = experiment.run(stages.begin("fits on both feature sets", n_steps=experiment.n_fits))
     typer.echo(json.dumps(_to_json(answer, n_seeds=seeds)) if as_json else _said(answer))
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _said(answer: Answer) -> str:

@@ -66,10 +66,10 @@ class TrackBar:
         return self._clock() - self._began
 
     def begin(self, n_tracks: int, n_kept: int) -> None:
-        """Tell how many tracks there are, and how many of them were done by an earlier run."""
-        self._n_tracks, self._n_kept = n_tracks, n_kept
+        """Tell how many tracks there are, and how many an earlier run has done; again for another folder."""
+        self._n_tracks, self._n_kept, self._n_done = n_tracks, n_kept, 0
         self._began = self._said = self._clock()
-        self._bar.update(self._task, total=n_tracks - n_kept)
+        self._bar.reset(self._task, total=n_tracks - n_kept)
         kept = f", {n_kept} of them done before" if n_kept else ""
         self._say(f"featurizing {n_tracks} tracks{kept}")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from training.errors import OutputError
+from training.errors import DataError, OutputError
 from training.feature_table import read_feature_table
-from training.featurizing.run import FeaturizePlan, FeaturizeResult, available_cores, featurize_folder
+from training.featurizing.run import FeaturizePlan, available_cores, featurize_folder
+from training.featurizing.walk import BadFile
 from training.richer.features import GTZAN57_PLUS, prepare_gtzan57_plus
 from training.windows import LabelledWindows, join
 
@@ -18,6 +19,7 @@ def richer_windows(
     out: Path,
     on_begin: Callable[[int, int], None] = lambda _n_tracks, _n_kept: None,
     on_track: Callable[[], None] = lambda: None,
+    on_bad: Callable[[BadFile], None] = lambda _file: None,
 ) -> LabelledWindows:
     """Compute both feature sets of each folder's tracks, or read what an earlier run has computed.
 
@@ -30,12 +32,14 @@ def richer_windows(
         Folder for `NAME.parquet` of each; made where it is not there. A table that is there is not computed
         again: delete it where its audio was changed.
     on_begin, on_track : callable, optional
-        As for `featurize_folder`.
+        As for `featurize_folder`, for each folder that is computed.
+    on_bad : callable, optional
+        Told of each file that gave nothing.
 
     Raises
     ------
     DataError, CrewError
-        As `featurize_folder` and `read_feature_table` say.
+        As `featurize_folder` and `read_feature_table` say, and where no file of a folder can be read.
     OutputError
         The tables cannot be written, or two folders would write the same one.
     """
@@ -51,15 +55,15 @@ def richer_windows(
     for folder, name in zip(folders, names, strict=True):
         path = out / f"{name}.parquet"
         if not path.exists():
-            _compute(folder, path=path, on_begin=on_begin, on_track=on_track)
+            plan = FeaturizePlan(
+                folder=folder, out=path, n_processes=available_cores(), prepare=prepare_gtzan57_plus
+            )
+            result = featurize_folder(plan, spec=GTZAN57_PLUS, on_begin=on_begin, on_track=on_track)
+            for file in result.bad:
+                on_bad(file)
+            if not result.n_tracks:
+                raise DataError(f"no file of the folder could be read, path={folder}")
         table = read_feature_table(path, spec=GTZAN57_PLUS, min_genres=1).without_tracks(taken)
         taken |= frozenset(table.track_names)
         tables.append(table)
     return join(tables)
-
-
-def _compute(
-    folder: Path, *, path: Path, on_begin: Callable[[int, int], None], on_track: Callable[[], None]
-) -> FeaturizeResult:
-    plan = FeaturizePlan(folder=folder, out=path, n_processes=available_cores(), prepare=prepare_gtzan57_plus)
-    return featurize_folder(plan, spec=GTZAN57_PLUS, on_begin=on_begin, on_track=on_track)

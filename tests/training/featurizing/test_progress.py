@@ -26,10 +26,16 @@ def test_a_pipe_gets_a_line_each_half_minute_with_the_rate_and_the_time_left() -
         for _ in range(90):
             clock.now += 0.5
             bar.advance()
-    assert bar.seconds == 45.0
+        assert bar.seconds == 45.0
+        bar.begin(70, 0)
+        for _ in range(60):
+            clock.now += 0.5
+            bar.advance()
     assert out.getvalue().splitlines() == [
         "featurizing 1000 tracks, 100 of them done before",
         "160 of 1000 tracks, 2.0 tracks/s, 420 s left",
+        "featurizing 70 tracks",
+        "60 of 70 tracks, 2.0 tracks/s, 5 s left",
     ]
 
 

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from featurizer import GTZAN57, Featurizer
-from training.errors import OutputError
+from training.errors import DataError, OutputError
+from training.featurizing.walk import BadFile
 from training.richer.features import added_features
 from training.richer.tables import richer_windows
 
@@ -34,6 +35,16 @@ def test_windows_hold_the_services_features_and_librosas_and_are_kept(tmp_path: 
     for folder in folders:
         (folder / "rock/a.wav").unlink()
     assert (richer_windows(folders, out=tmp_path / "out").inputs == windows.inputs).all()
+
+
+@pytest.mark.slow
+def test_a_folder_whose_files_cannot_be_read_is_refused_and_each_is_told(tmp_path: Path) -> None:
+    (tmp_path / "music/rock").mkdir(parents=True)
+    (tmp_path / "music/rock/a.wav").touch()
+    told: list[BadFile] = []
+    with pytest.raises(DataError, match=r"no file of the folder could be read, path=.*music"):
+        richer_windows([tmp_path / "music"], out=tmp_path / "out", on_bad=told.append)
+    assert [(file.place, file.reason) for file in told] == [("rock/a.wav", "empty_file")]
 
 
 def test_two_folders_of_one_name_are_refused(tmp_path: Path) -> None:
