@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from training.report.document import Caution, Fact
@@ -25,6 +26,8 @@ from training.report.spelling import between, count, listed, percent, points, sh
 EXPORT_TOLERANCE: Final = 1e-5
 """Largest difference in a probability between a model and its exported graph that is not worth a word."""
 _USUAL_SEEDS: Final = 5
+_SMALL_TEST: Final = 100
+"""Tracks; with fewer, one standard error may be over five points."""
 _HARD: Final = {
     FAULT_FILTERED: "by artists that it has never heard",
     GROUPED: "that it has never heard (their artists it may have)",
@@ -127,7 +130,14 @@ def cautions(report: Report) -> tuple[Caution, ...]:
                 grave=True,
             )
         )
-    return (*found, *_unmeasured(report), *_few_seeds(report), *_inexact(report), *_dropped(report))
+    return (
+        *found,
+        *_unmeasured(report),
+        *_small(report),
+        *_few_seeds(report),
+        *_inexact(report),
+        *_dropped(report),
+    )
 
 
 def _leak(leak: Leak) -> Caution:
@@ -153,6 +163,20 @@ def _unmeasured(report: Report) -> list[Caution]:
         Caution(
             title="No fault-filtered figure.",
             text=f"Nothing here was measured on tracks by unknown artists.{why} {instead}",
+        )
+    ]
+
+
+def _small(report: Report) -> list[Caution]:
+    best = best_honest(report)
+    if best is None or best.n_tracks is None or best.n_tracks >= _SMALL_TEST:
+        return []
+    # The widest that a share's standard error can be, where one half is right.
+    error = 100.0 * 0.5 / math.sqrt(best.n_tracks)
+    return [
+        Caution(
+            title="A small test.",
+            text=f"{best.n_tracks} tracks: one standard error of an accuracy is up to {error:.1f} points.",
         )
     ]
 

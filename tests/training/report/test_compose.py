@@ -114,6 +114,12 @@ def test_what_could_not_be_computed_says_why_and_shows_no_number() -> None:
     assert "No fault-filtered figure." in text
 
 
+def test_a_small_test_is_said_with_its_standard_error() -> None:
+    (said,) = [one.text for one in cautions(audio_report()) if one.title == "A small test."]
+    assert said == "38 tracks: one standard error of an accuracy is up to 8.1 points."
+    assert [one for one in cautions(tabular_report(rows=FEW)) if one.title == "A small test."] == []
+
+
 def test_few_seeds_an_inexact_export_and_dropped_rows_are_said() -> None:
     report = image_report()
     assert any("Fewer than 5 seeds" in one.title for one in cautions(report))
