@@ -58,16 +58,24 @@ def test_the_log_loss_is_what_is_left_after_the_best_temperature() -> None:
 
 
 def test_a_gain_is_paired_so_what_is_hard_for_both_cancels() -> None:
-    rng = np.random.default_rng(0)
-    base = rng.random((3, 200)) < 0.5
+    base = np.random.default_rng(0).random((1, 200)) < 0.5
     better = base.copy()
     better[:, :20] = True
     base[:, :20] = False
     given, (low, high) = gain(votes_right(better), base=votes_right(base), seed=0)
     assert given == pytest.approx(0.1)
-    # 20 of 200 tracks differ for sure: a share's standard error is sqrt(0.1 * 0.9 / 200) = 0.021, and which
-    # of the three seeds are drawn adds about as much. Unpaired it would be 0.05 without the seeds.
-    assert 0.0 < low < 0.1 < high < 0.2
+    # 20 of 200 tracks differ: a standard error of sqrt(0.1 * 0.9 / 200) = 0.021, so a width of 0.083. Of two
+    # draws that know nothing of one another it would be 0.2.
+    assert low < 0.1 < high
+    assert high - low == pytest.approx(0.083, abs=0.015)
+
+
+def test_an_interval_is_wider_where_seeds_disagree() -> None:
+    right = np.repeat([[True], [False]], 2, axis=0).repeat(100, axis=1)
+    none = np.zeros((1, 100), dtype=bool)
+    # Two seeds are right everywhere, two nowhere: of four drawn again all are alike once in eight draws.
+    _, (low, high) = gain(votes_right(right), base=votes_right(none), seed=0)
+    assert (low, high) == pytest.approx((0.0, 1.0))
 
 
 def test_equal_sides_give_nothing_and_the_interval_holds_it() -> None:

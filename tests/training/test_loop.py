@@ -74,8 +74,9 @@ def test_a_mixed_network_is_less_sure_of_what_lies_between_two_genres_rows() -> 
     steep = replace(RECIPE, epochs=60, learning_rate=0.2)
     sure, mixed = (between(replace(steep, mixup_alpha=alpha)) for alpha in (0.0, 1.0))
     # Without mixing nothing is said of what lies between -1 and 1. With it the truth rises evenly from 0 to
-    # 1, to 0.75 here, and the logistic curve that comes nearest is a little steeper.
-    assert 0.65 < mixed < 0.9
+    # 1, to 0.75 here, and the logistic curve that comes nearest is a little steeper: 0.85. Half and half
+    # wherever two genres are mixed, by shares that are not heeded, it would be 0.72.
+    assert 0.8 < mixed < 0.9
     assert sure > 0.95
 
 
