@@ -92,8 +92,8 @@ def benchmark(
     Random windows are the usual protocol, which leaks: windows of one track are on both sides. Grouped by
     track is stricter. Fault-filtered is the honest one: published lists of GTZAN that share no artist. A
     fourth, validation, lies inside its training side: temperatures and ensembles are chosen there. Five seeds
-    each; three under validation and where a fit takes over a minute. An interrupted run goes on where it stopped when the same command is started again. Ends with status 1 if a fit failed;
-    the report says which.
+    each; three under validation and where a fit takes over a minute. An interrupted run goes on where it
+    stopped when the same command is started again. Ends with status 1 if a fit failed; the report says which.
 
     Example: genrestream-train benchmark --features gtzan.csv --extra-features other.csv --out report
     """
