@@ -115,8 +115,10 @@ def _descend(
 ) -> tuple[float, ...]:
     n_steps = max(1, len(lesson.pictures) // plan.batch_size)
     total = plan.epochs * n_steps
-    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=plan.weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=total, pct_start=0.25)
+    groups = network.rates(rate)
+    optimiser = torch.optim.AdamW(groups, lr=rate, weight_decay=plan.weight_decay, fused=True)
+    greatest = [group["lr"] for group in optimiser.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, greatest, total_steps=total, pct_start=0.25)
     loss_of = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing, reduction="none")
     epoch_losses: list[float] = []
     network.train()

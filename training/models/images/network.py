@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import torch
 import torchvision
@@ -60,6 +60,19 @@ class PictureNetwork(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Compute logits, shape (n, n_genres), of pictures in [0, 1], shape (n, n_mels, n_columns)."""
         return self.score(self.resizing(pictures))
+
+    def rates(self, rate: float) -> list[dict[str, Any]]:
+        """Say how fast each parameter is to learn, as an optimiser takes it.
+
+        Where VGG's pooling repeats a pixel, as many weights of the layer behind it move as one: each of them
+        learns slower by that number. At one rate for all, VGG16 at 32 pixels had learned nothing in 28 steps.
+        """
+        pooling = next((part for part in self.modules() if isinstance(part, AdaptivePooling)), None)
+        if pooling is None or pooling.n_repeats <= 1.0:
+            return [{"params": list(self.parameters()), "lr": rate}]
+        slow = next(part for part in self.modules() if isinstance(part, nn.Linear)).weight
+        others = [parameter for parameter in self.parameters() if parameter is not slow]
+        return [{"params": others, "lr": rate}, {"params": [slow], "lr": rate / pooling.n_repeats}]
 
     def score(self, small: Tensor) -> Tensor:
         """Compute logits of pictures that have the plan's size already."""

@@ -46,10 +46,16 @@ class AdaptivePooling(nn.Module):
         Size of the maps.
     size : int
         Pixels of each side that goes out.
+
+    Attributes
+    ----------
+    n_repeats : float
+        Pixels that go out for each that comes in.
     """
 
     def __init__(self, *, height_in: int, width_in: int, size: int) -> None:
         super().__init__()
+        self.n_repeats = size * size / (height_in * width_in)
         self.rows: Tensor
         self.columns: Tensor
         self.register_buffer("rows", torch.from_numpy(_adaptive(height_in, size)), persistent=False)

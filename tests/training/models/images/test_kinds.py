@@ -69,6 +69,21 @@ def torch_network(name: str, *, n_genres: int) -> PictureNetwork:
     )
 
 
+def test_weights_behind_repeated_pixels_learn_slower_by_their_number() -> None:
+    with torch.device("meta"):
+        vgg, resnet = torch_network("vgg16", n_genres=10), torch_network("resnet18", n_genres=10)
+    others, slow = vgg.rates(0.49)
+    assert others["lr"] == 0.49
+    assert slow["lr"] == pytest.approx(0.01)
+    weight = vgg.architecture.get_parameter("classifier.0.weight")
+    assert [parameter is weight for parameter in slow["params"]] == [True]
+    assert len(others["params"]) + 1 == len(list(vgg.parameters()))
+    assert not any(parameter is weight for parameter in others["params"])
+    (group,) = resnet.rates(0.49)
+    assert group["lr"] == 0.49
+    assert len(group["params"]) == len(list(resnet.parameters()))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 def test_torch_and_onnx_agree_within_1e_5(kind: ModelKind) -> None:
