@@ -20,7 +20,7 @@ def promote(
         typer.Argument(help="Folder of one version: model.onnx, manifest.json, held_out.json and CARD.md."),
     ],
     registry: Annotated[
-        Path, typer.Option(help="Root of the registry; the packaged models unless told.")
+        Path, typer.Option(help="Root of the registry.", show_default="the packaged models")
     ] = PACKAGED,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare, and change nothing.")] = False,
     as_json: Annotated[
