@@ -22,8 +22,8 @@ from training.recipe import Recipe
 from training.standardise import Standardiser, spans_decades
 from training.windows import LabelledWindows
 
-QUICK_SHARE = 0.1
-"""Of a full fit's steps: enough for a look at what a fit will be like, in about a second."""
+QUICK_SHARE = 0.05
+"""Of a full fit's steps: a look at what a fit will be like, in one to three seconds of one core."""
 
 
 class Hearing(StrEnum):

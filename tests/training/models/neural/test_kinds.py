@@ -23,8 +23,8 @@ from training.windows import LabelledWindows
 # torch takes seconds to import what its optimisers need, and each kind is fitted.
 pytestmark = pytest.mark.slow
 
-STEPS = 1_000
-"""Of a full fit here: made-up genres are learnt in the tenth of it that a quick fit takes."""
+STEPS = 2_000
+"""Of a full fit here: made-up genres are learnt in the twentieth of it that a quick fit takes."""
 
 
 def shortened(kind: ModelKind) -> ModelKind:
