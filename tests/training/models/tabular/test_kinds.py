@@ -110,3 +110,13 @@ def test_a_column_that_never_changes_does_no_harm(kind: ModelKind) -> None:
     flat = LabelledWindows(still, windows.genres, windows.tracks, windows.weights)
     probabilities = fit(kind, flat)(still)
     assert (probabilities.argmax(axis=1) == flat.targets(GENRES)).mean() > 0.85
+
+
+@every_kind
+@pytest.mark.parametrize("n_windows", [1, 2])
+def test_one_track_of_each_genre_is_enough_to_fit(kind: ModelKind, n_windows: int) -> None:
+    windows = made_for(kind, make_windows(n_tracks=1, n_windows=n_windows))
+    model = fit(kind, windows)
+    expected = model(windows.inputs)
+    np.testing.assert_allclose(expected.sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(run_graph(model.onnx_bytes(), windows.inputs), expected, atol=1e-5)
