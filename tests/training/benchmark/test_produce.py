@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.training.benchmark.tiny import (
+    WIDTH,
     FitCentroids,
     FitWith,
     Silence,
@@ -21,7 +22,7 @@ from tests.training.benchmark.tiny import (
 )
 from tests.training.synthetic import N_WINDOWS
 from training.benchmark.data import BenchmarkData
-from training.benchmark.produce import Benchmark, produce
+from training.benchmark.produce import Benchmark, produce, steps_for
 from training.models.kind import Effort, InputKind, ModelKind
 from training.report import write_report
 from training.report.figures import ModelFigures, Report
@@ -157,3 +158,38 @@ def test_whole_tracks_are_pooled_after_the_draw_and_have_no_window_accuracy(tmp_
     assert (row.n_fit, row.n_windows, row.n_tracks) == (24, 9, 9)
     assert row.window_accuracy is None
     assert row.track_accuracy is not None
+
+
+@pytest.mark.slow
+def test_steps_and_importance_are_measured_on_validation_artists(tmp_path: Path) -> None:
+    names = tuple(f"feature {place}" for place in range(WIDTH))
+    data = replace(make_data(extra=True), feature_names=names)
+    steps = tuple(
+        replace(step, kind=make_kind(f"step-{step.name}", FitCentroids(draws=step.extra)))
+        for step in steps_for(data)
+        if step.name in {"plain", "log-variances", "extra-table"}
+    )
+    tracks = make_kind("tracks", input_kind=InputKind.TRACK)
+    still = make_kind("still", FitCentroids(draws=False))
+    benchmark = make_benchmark(tmp_path, make_kind("one"), still, tracks, data=data)
+    benchmark = replace(benchmark, steps=steps, explained=frozenset({"one"}))
+    report, watch = run(benchmark)
+    by_name = {step.name: step for step in report.steps}
+    assert {"plain", "log-variances", "extra-table", "Tracks"} <= set(by_name)
+    assert by_name["log-variances"].gain == 0.0
+    assert by_name["plain"].track_accuracy == row_of(report, "still", Protocol.VALIDATION).track_accuracy
+    assert {one.feature for one in report.importance["one"]} == set(names)
+    assert max(one.permutation for one in report.importance["one"]) > 0.0
+    # Found again whole, without a fit.
+    again, second = run(benchmark)
+    assert second.begun == []
+    assert (again.steps, again.importance) == (report.steps, report.importance)
+    assert len(watch.begun) == len(second.done)
+
+
+def test_steps_need_named_features_and_those_of_an_extra_table_need_one() -> None:
+    assert steps_for(make_data()) == ()
+    named = replace(make_data(), feature_names=("a",))
+    joined = replace(make_data(extra=True), feature_names=("a",))
+    assert not any(step.extra for step in steps_for(named))
+    assert len(steps_for(joined)) > len(steps_for(named)) > 0
