@@ -132,8 +132,9 @@ def test_fresh_networks_begin_with_almost_even_logits_that_still_depend_on_the_p
     balance(network, pictures=pictures)
     with torch.no_grad():
         logits = network.score(pictures)
-    assert 0.02 < float(logits.std()) < 0.3
-    assert float(logits.std(dim=0).mean()) > 0.01
+    # What balanced it were these very pictures; dropout and batch statistics are drawn anew.
+    assert 0.05 < float(logits.std(dim=0).mean()) < 0.2
+    assert float(logits.mean(dim=0).abs().max()) < 0.1
 
 
 def test_a_quick_fit_is_one_pass_over_small_pictures() -> None:
