@@ -69,7 +69,9 @@ _LEAST_PIXELS: Final = {
 
 PLANS: Final[dict[str, ImagePlan]] = {
     "inception-v3": ImagePlan(architecture="inception_v3", height=75, width=75, epochs=4, batch_size=16),
-    "vgg16": ImagePlan(architecture="vgg16", height=32, width=32, epochs=3, learning_rate=2e-4),
+    "vgg16": ImagePlan(
+        architecture="vgg16", height=32, width=32, epochs=2, batch_size=16, learning_rate=2e-4
+    ),
     "resnet18": ImagePlan(architecture="resnet18", height=64, width=32, epochs=15),
     "resnet34": ImagePlan(architecture="resnet34", height=32, width=32, epochs=8),
     "resnet50": ImagePlan(architecture="resnet50", height=32, width=32, epochs=5, batch_size=16),
