@@ -56,7 +56,7 @@ KINDS = (
     ("ensemble", "Ensemble of window models", InputKind.FEATURES, frozenset({InputKind.FEATURES})),
     (
         "ensemble-tracks",
-        "Ensemble of window and track models",
+        "Ensemble with models of whole tracks",
         InputKind.TRACK,
         frozenset({InputKind.FEATURES, InputKind.TRACK}),
     ),
@@ -80,7 +80,8 @@ def choose(rows: Sequence[MeasuredRow], *, extra: bool) -> tuple[Ensemble, ...]:
     Returns
     -------
     tuple of Ensemble
-        Those with at least two members. One of windows and tracks has to hold both.
+        Those with at least two members. That with whole tracks has to hold a model of them, or it would be the
+        other one again.
     """
     voters = {
         row.row.kind.name: row
@@ -91,8 +92,8 @@ def choose(rows: Sequence[MeasuredRow], *, extra: bool) -> tuple[Ensemble, ...]:
     for name, title, kind, inputs in KINDS:
         votes = {member: _votes(row) for member, row in voters.items() if row.row.kind.input in inputs}
         members, loss = _greedy(votes)
-        mixed = {voters[member].row.kind.input for member in members}
-        if len(members) > 1 and mixed == inputs:
+        held = {voters[member].row.kind.input for member in members}
+        if len(members) > 1 and kind in held:
             chosen.append(Ensemble(name, title, kind, members, loss))
     return tuple(chosen)
 

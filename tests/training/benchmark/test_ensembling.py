@@ -91,6 +91,15 @@ def test_window_and_track_models_are_mixed_by_their_tracks() -> None:
     assert np.all(fit.probabilities.argmax(axis=1) == TARGETS)
 
 
+def test_models_of_whole_tracks_make_an_ensemble_without_one_of_windows() -> None:
+    first, second = (
+        make_row(name, known, input_kind=InputKind.TRACK)
+        for name, known in (("first", FIRST_HALF), ("second", SECOND_HALF))
+    )
+    (ensemble,) = choose([make_row("empty", NOTHING), first, second], extra=False)
+    assert (ensemble.name, set(ensemble.members)) == ("ensemble-tracks", {"first", "second"})
+
+
 def test_an_ensemble_is_its_members_mean_and_costs_their_sum() -> None:
     one, other = make_row("one", FIRST_HALF, SECOND_HALF), make_row("other", SECOND_HALF, SECOND_HALF)
     first, second = average([one, other], input_kind=InputKind.FEATURES)
