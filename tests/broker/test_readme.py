@@ -38,6 +38,8 @@ NOT_RUN: Final = {
     ".venv/bin/genrestream bench pipeline --audio ~/Music": "test_bench.py measures fewer tracks",
     ".venv/bin/genrestream bench latency": "test_bench.py measures fewer tracks",
     ".venv/bin/genrestream bench relabel": "test_bench_relabel.py measures fewer tracks",
+    ".venv/bin/genrestream-train default --data ../shared/data --out ~/candidates": "test_default.py trains on less",
+    ".venv/bin/genrestream-train promote ~/candidates/gtzan57-mlp/1.1.0 --dry-run": "needs what `default` makes",
 }
 SMALLER: Final = {
     ".venv/bin/genrestream bench featurizer": " --windows 2",
@@ -162,6 +164,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     album.mkdir(parents=True)
     encode(music(8.0, 44_100, seed=1), 44_100, codec="flac", path=album / "first.flac")
     encode(music(8.0, 44_100, seed=2), 44_100, codec="mp3", path=home / "Music" / "song.mp3")
+    for genre, shift in (("jazz", 0), ("rock", 100)):
+        (home / "genres" / genre).mkdir(parents=True)
+        for number in range(4):
+            path = home / "genres" / genre / f"{genre}.{number:05d}.flac"
+            encode(music(6.0, 22_050, seed=shift + number), 22_050, codec="flac", path=path)
     with ExitStack() as running:
         reader = Reader(home, running=running)
         for command in _commands():
@@ -201,3 +208,11 @@ def test_the_song_is_labelled_again_and_each_track_exported_once(reader: Reader)
     header, *rows = (reader.home / "labels.csv").read_text().splitlines()
     assert header.startswith("track_id,")
     assert len(rows) <= 1  # the worker may not have been there yet
+
+
+def test_a_folder_of_music_becomes_a_table_a_page_and_a_report(reader: Reader) -> None:
+    assert "<html" in (reader.home / "explore.html").read_text()
+    report = json.loads((reader.home / "report/report.json").read_text())
+    figures = {(model["name"], model["protocol"]): model for model in report["models"]}
+    assert figures["knn-1", "random_windows"]["window_accuracy"] is not None
+    assert figures["knn-1", "fault_filtered"]["not_computable"] is not None
