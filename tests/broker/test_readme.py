@@ -38,8 +38,8 @@ NOT_RUN: Final = {
     ".venv/bin/genrestream bench pipeline --audio ~/Music": "test_bench.py measures fewer tracks",
     ".venv/bin/genrestream bench latency": "test_bench.py measures fewer tracks",
     ".venv/bin/genrestream bench relabel": "test_bench_relabel.py measures fewer tracks",
-    ".venv/bin/genrestream-train default --data ../shared/data --out ~/candidates": "test_default.py trains on less",
-    ".venv/bin/genrestream-train promote ~/candidates/gtzan57-mlp/1.1.0 --dry-run": "needs what `default` makes",
+    ".venv/bin/genrestream-train default --data ../shared/data --out ~/candidates": "its test trains on less",
+    ".venv/bin/genrestream-train promote ~/candidates/gtzan57-mlp/1.1.0 --dry-run": "needs `default`'s model",
 }
 SMALLER: Final = {
     ".venv/bin/genrestream bench featurizer": " --windows 2",

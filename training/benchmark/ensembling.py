@@ -80,7 +80,7 @@ def choose(rows: Sequence[MeasuredRow], *, extra: bool) -> tuple[Ensemble, ...]:
     Returns
     -------
     tuple of Ensemble
-        Those with at least two members. That with whole tracks has to hold a model of them, or it would be the
+        Those with at least two members. That with whole tracks has to hold a model of them: else it is the
         other one again.
     """
     voters = {
