@@ -216,8 +216,12 @@ def _dropped(report: Report) -> list[Caution]:
     return [
         Caution(
             title="Windows were left out.",
-            text=f"{count(part.n_dropped)} of {part.id} ({part.role}): repeats, near copies of test "
-            "tracks, or genres that are not asked for.",
+            text=f"{count(part.n_dropped)} of {part.id} ({part.role}): "
+            + (
+                "repeats within a track."
+                if part.role == "own"
+                else "repeats, or genres that are not asked for."
+            ),
         )
         for part in report.data
         if part.n_dropped
