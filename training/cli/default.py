@@ -12,6 +12,12 @@ from training.cli.refusal import one_line_for_bad_input
 
 N_SEEDS = 5
 
+N_MEMBERS = 1
+"""On folds of artists (639 tracks) a committee of five has a log loss of 1.092 and an accuracy of 0.612,
+where five seeds of one network have 1.108 and 0.608 on average: the log loss is 0.006 to 0.027 lower
+(90%). It scores 83,000 windows a second on a core where one network scores 400,000: too few for a catalogue
+to be relabelled at 30,000 tracks a second and core."""
+
 
 def default(
     data: Annotated[
@@ -30,6 +36,12 @@ def default(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes of each fit over the data; the recipe's unless told.")
     ] = None,
+    members: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Networks whose mean is the model: five cost five times as much to score with."
+        ),
+    ] = N_MEMBERS,
     target_error: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of wrong labels that the model abstains to keep.")
     ] = 0.35,
@@ -37,10 +49,10 @@ def default(
 ) -> None:
     """Train the default model and write it with its manifest and CARD.md.
 
-    Fits a committee of small networks (57-256-128-64-10 each) several times: under three protocols and five
-    seeds to measure it honestly, and on folds of artists to calibrate it. The model that is exported has
-    heard no test track nor a known copy of one. Takes some minutes on one core; the same seed gives the same
-    model. Nothing is written unless all of it succeeds. Beside the model lies held_out.json, by which
+    Fits one small network (57-256-128-64-10), or a committee of them, several times: under three protocols
+    and five seeds to measure it honestly, and on folds of artists to calibrate it. The model that is exported
+    has heard no test track nor a known copy of one. Takes some minutes on one core; the same seed gives the
+    same model. Nothing is written unless all of it succeeds. Beside the model lies held_out.json, by which
     `promote` compares it with others.
 
     Example: genrestream-train default --data ../shared/data --out models
@@ -60,6 +72,7 @@ def default(
         out=out,
         version=version,
         recipe=dataclasses.replace(DEFAULT_RECIPE, epochs=epochs or DEFAULT_RECIPE.epochs),
+        n_members=members,
         seeds=tuple(range(seed, seed + N_SEEDS)),
         target_error=target_error,
     )

@@ -47,7 +47,7 @@ def test_the_default_command_makes_a_model_that_can_be_served_and_makes_it_again
 
 @pytest.mark.slow
 def test_the_card_and_manifest_report_every_protocol_and_the_audio(data: Path, tmp_path: Path) -> None:
-    result = train(data, tmp_path, "--version", "2.3.4", "--seed", "7")
+    result = train(data, tmp_path, "--version", "2.3.4", "--seed", "7", "--members", "2")
     assert result.exit_code == 0, result.output
     card = Path(result.stdout.strip().splitlines()[-1]).read_text()
     for text in (
@@ -57,6 +57,8 @@ def test_the_card_and_manifest_report_every_protocol_and_the_audio(data: Path, t
         "## What it is bad at",
         "Research use only",
         "--seed 7",
+        "--members 2",
+        "The mean of 2 multilayer perceptrons",
     ):
         assert text in card
     metrics = Registry(tmp_path).load("gtzan57-mlp", version="2.3.4").manifest.metrics
