@@ -11,6 +11,7 @@ from training.report.settings import (
     FAULT_FILTERED,
     GROUPED,
     RANDOM,
+    VALIDATION,
     Setting,
     best_honest,
     best_of,
@@ -184,16 +185,18 @@ def _small(report: Report) -> list[Caution]:
 def _few_seeds(report: Report) -> list[Caution]:
     if report.quick:
         return []
-    few = [
-        name
-        for name in names_of(report)
-        if any(
-            row.name == name and row.seeds is not None and row.seeds < _USUAL_SEEDS for row in report.models
-        )
-    ]
-    if not few:
+    # Validation only chooses. Seeds that all gave the same are those of a model that draws nothing.
+    short = {
+        row.name: row.seeds
+        for row in report.models
+        if row.protocol != VALIDATION
+        and row.seeds is not None
+        and row.seeds < _USUAL_SEEDS
+        and len(set(row.by_seed)) != 1
+    }
+    if not short:
         return []
-    fewest = min(row.seeds for row in report.models if row.seeds is not None)
+    few, fewest = [name for name in names_of(report) if name in short], min(short.values())
     text = f"{listed(few)}: as few as {fewest}. Their intervals allow for the seeds that there are."
     return [Caution(title=f"Fewer than {_USUAL_SEEDS} seeds.", text=text)]
 

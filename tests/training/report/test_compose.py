@@ -239,3 +239,15 @@ def test_a_run_of_one_protocol_and_a_run_of_nothing_are_laid_out_too() -> None:
     assert "Validation artists" not in text
     nothing = one.model_copy(update={"models": ()})
     assert "nothing below says how good" in render_page(compose(nothing))
+
+
+def test_few_seeds_are_no_matter_where_choices_are_made_or_nothing_is_drawn() -> None:
+    report = image_report()
+    chosen = tuple(row.model_copy(update={"protocol": "validation"}) for row in report.models)
+    still = tuple(
+        row.model_copy(update={"by_seed": (0.5,) * (row.seeds or 0), "seeds": row.seeds})
+        for row in report.models
+    )
+    for models in (chosen, still):
+        said = [one.title for one in cautions(report.model_copy(update={"models": models}))]
+        assert not any("Fewer than" in title for title in said)
