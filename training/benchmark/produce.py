@@ -26,7 +26,7 @@ EXPLAINED = frozenset({"lightgbm", "xgboost", "mlp-dropout"})
 
 N_SHUFFLES = 5
 CELLS_FOLDER = "cells"
-_FULL_ROUNDS, _QUICK_ROUNDS = 5, 2
+_FULL_ROUNDS, _QUICK_ROUNDS = 5, 1
 """Turns that each graph's speed is measured in."""
 
 

@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from training.loop import Lesson, learn
 from training.models.kind import Effort, Task
 from training.models.neural.lstm_graph import lstm_graph
-from training.models.neural.mlp import QUICK_SHARE, Progress
+from training.models.neural.mlp import Progress
 from training.recipe import Recipe
 from training.windows import LabelledWindows
+
+_QUICK_SHARE = 0.02
+"""Of a full fit's steps: one costs as much as twenty of a perceptron's."""
 
 PLACED_SIZE = 16
 """Numbers a step that a feature becomes."""
@@ -155,7 +158,7 @@ class LstmFit:
         self, windows: LabelledWindows, *, task: Task, seed: int, on_progress: Callable[[float], None]
     ) -> FittedLstm:
         """Fit a network."""
-        share = QUICK_SHARE if task.effort is Effort.QUICK else 1.0
+        share = _QUICK_SHARE if task.effort is Effort.QUICK else 1.0
         recipe = self.recipe.lasting(round(share * self.steps), n_rows=len(windows))
         shape = windows.inputs.shape[1:]
         # A series' frames are alike: one mean a coefficient. Features are not: one a feature.
