@@ -13,7 +13,7 @@ from training.committee import committee_kind
 from training.errors import DataError
 from training.fit import fit_mlp
 from training.models.kind import Effort, InputKind, ModelKind, Task
-from training.models.neural.mlp import ExportableMlp, Progress
+from training.models.neural.mlp import Epochs, ExportableMlp
 from training.recipe import Recipe
 from training.windows import LabelledWindows
 
@@ -112,10 +112,9 @@ class NetworkFit:
                 f"given={len(task.feature_names)} features"
             )
         recipe = replace(self.recipe, epochs=_QUICK_EPOCHS) if task.effort is Effort.QUICK else self.recipe
-        on_epoch = Progress(on_progress, recipe.epochs)
-        return ExportableMlp(
-            fit_mlp(windows, genres=task.genres, spec=GTZAN57, recipe=recipe, seed=seed, on_epoch=on_epoch)
-        )
+        epochs = Epochs(on_progress, recipe.epochs)
+        fitted = fit_mlp(windows, genres=task.genres, spec=GTZAN57, recipe=recipe, seed=seed, on_epoch=epochs)
+        return ExportableMlp(fitted, epochs.losses)
 
 
 def network_kind(recipe: Recipe) -> ModelKind:

@@ -35,7 +35,7 @@ def fit_mlp(
     spec: FeatureSpec,
     recipe: Recipe,
     seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[float], None] = lambda _: None,
     targets: NDArray[np.float32] | None = None,
 ) -> FittedMlp:
     """Fit a network.

@@ -37,7 +37,7 @@ class Lesson:
     n_genres: int
 
 
-def learn(network: nn.Module, *, lesson: Lesson, recipe: Recipe, on_epoch: Callable[[], None]) -> None:
+def learn(network: nn.Module, *, lesson: Lesson, recipe: Recipe, on_epoch: Callable[[float], None]) -> None:
     """Fit a network by AdamW under a one-cycle schedule, and leave it in evaluation mode.
 
     Draws from torch's global generator, which the caller has seeded: dropout knows no other.
@@ -52,7 +52,8 @@ def learn(network: nn.Module, *, lesson: Lesson, recipe: Recipe, on_epoch: Calla
         Epochs, batch size, learning rate, weight decay, label smoothing, mixup and class balance. The
         schedule is that of Smith and Topin, "Super-convergence", 2018, as in torch's `OneCycleLR`.
     on_epoch : callable
-        Called after each epoch.
+        Called after each epoch with its mean loss in nats: of rows as they were augmented and mixed, against
+        targets as they were smoothed.
     """
     targets = torch.from_numpy(lesson.targets)
     weights = torch.from_numpy(balanced(lesson, strength=recipe.class_balance))
@@ -68,7 +69,7 @@ def learn(network: nn.Module, *, lesson: Lesson, recipe: Recipe, on_epoch: Calla
     mixing = torch.distributions.Beta(recipe.mixup_alpha, recipe.mixup_alpha) if recipe.mixup_alpha else None
     network.train()
     for _ in range(recipe.epochs):
-        inputs = lesson.inputs()
+        inputs, epoch_loss = lesson.inputs(), 0.0
         for rows in torch.split(torch.randperm(n_rows), recipe.batch_size):
             if mixing is None:
                 losses = loss_of(network(inputs[rows]), targets[rows])
@@ -85,7 +86,8 @@ def learn(network: nn.Module, *, lesson: Lesson, recipe: Recipe, on_epoch: Calla
             loss.backward()
             optimiser.step()
             schedule.step()
-        on_epoch()
+            epoch_loss += loss.item() * len(rows) / n_rows
+        on_epoch(epoch_loss)
     network.eval()
 
 

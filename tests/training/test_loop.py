@@ -28,7 +28,7 @@ def lesson(targets: np.ndarray, weights: np.ndarray | None = None) -> Lesson:
 def learnt(taught: Lesson, *, recipe: Recipe = RECIPE) -> Tensor:
     torch.manual_seed(0)
     network = nn.Linear(1, 2)
-    learn(network, lesson=taught, recipe=recipe, on_epoch=lambda: None)
+    learn(network, lesson=taught, recipe=recipe, on_epoch=lambda _: None)
     with torch.inference_mode():
         return torch.softmax(network(torch.ones(1, 1)), dim=1)[0]
 
@@ -86,6 +86,21 @@ def between(recipe: Recipe) -> float:
     taught = Lesson(lambda: rows, np.repeat([0, 1], 32), np.ones(64, dtype=np.float32), 2)
     torch.manual_seed(0)
     network = nn.Linear(1, 2)
-    learn(network, lesson=taught, recipe=recipe, on_epoch=lambda: None)
+    learn(network, lesson=taught, recipe=recipe, on_epoch=lambda _: None)
     with torch.inference_mode():
         return float(torch.softmax(network(torch.tensor([[0.5]])), dim=1)[0, 1])
+
+
+def test_each_epoch_tells_its_mean_loss() -> None:
+    losses: list[float] = []
+    # 20 rows in batches of 16: the short last batch counts by its rows.
+    targets = np.array([0] * 10 + [1] * 10)
+    recipe = replace(RECIPE, epochs=3, learning_rate=1e-9)
+    torch.manual_seed(0)
+    network = nn.Linear(1, 2)
+    with torch.no_grad():
+        network.weight.zero_()
+        network.bias.copy_(torch.tensor([0.0, 1.0]))
+    learn(network, lesson=lesson(targets), recipe=recipe, on_epoch=losses.append)
+    expected = float(np.log(1.0 + np.e)) - 0.5
+    assert losses == pytest.approx([expected] * 3, abs=1e-5)

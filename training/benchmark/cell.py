@@ -14,7 +14,7 @@ from training.benchmark.data import BenchmarkData
 from training.benchmark.graphs import open_graph
 from training.errors import TrainingError
 from training.evaluate import TrackScores
-from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
+from training.models.kind import Effort, FittedInPasses, FittedModel, InputKind, ModelKind, Task
 from training.models.pooling import pool_tracks
 from training.report.figures import Importance
 from training.sides import NotComputable, Protocol, Sides, draw_sides
@@ -107,6 +107,8 @@ class Measured:
         Size of the exported graph; 0 where none was.
     onnx_difference : float
         Largest difference between the model's probabilities and the graph's; NaN where there is no graph.
+    losses : tuple of float
+        Mean training loss of each pass over the rows, in nats; empty where a model is not fitted in passes.
     importance : tuple of Importance
         How much the model leans on each feature; empty where it was not asked for.
     """
@@ -120,6 +122,7 @@ class Measured:
     seconds: float
     graph_bytes: int
     onnx_difference: float
+    losses: tuple[float, ...] = ()
     importance: tuple[Importance, ...] = ()
 
     def scores(self) -> TrackScores:
@@ -222,6 +225,7 @@ def measure_cell(
         seconds=time.monotonic() - began,
         graph_bytes=0 if graph is None else len(graph),
         onnx_difference=difference,
+        losses=model.losses if isinstance(model, FittedInPasses) else (),
         importance=importance,
     )
     return measured, graph if cell.export is Export.KEPT else None

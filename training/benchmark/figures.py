@@ -85,6 +85,7 @@ def measure_out(entry: Entry, *, n_genres: int) -> ModelFigures:
         "model_bytes": first.graph_bytes or None,
         "onnx_difference": None if np.isnan(first.onnx_difference) else first.onnx_difference,
         "confusion": _confusion(scores, n_genres=n_genres),
+        "losses": first.losses,
         "calibration": _calibration(entry, scores),
     }
     if entry.input is not InputKind.TRACK:

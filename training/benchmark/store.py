@@ -108,7 +108,8 @@ class CellStore:
                 arrays = {name: file[name] for name in _ARRAYS}
                 numbers = json.loads(str(file["numbers"]))
             importance = tuple(Importance(**one) for one in numbers.pop("importance"))
-            measured = Measured(**arrays, **numbers, importance=importance)
+            losses = tuple(numbers.pop("losses"))
+            measured = Measured(**arrays, **numbers, losses=losses, importance=importance)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
         n = len(measured.probabilities)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,16 @@ class FittedModel(Protocol):
         One input of shape (n, ...), float32, and one output of shape (n, n_genres), float32: what `__call__`
         takes and gives, within 1e-5, with every scaling inside. The same model gives the same bytes.
         """
+        ...
+
+
+@runtime_checkable
+class FittedInPasses(Protocol):
+    """A fitted model that saw its rows many times, and tells how well it did each time."""
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Mean training loss of each pass, in nats: of augmented rows, against smoothed targets."""
         ...
 
 

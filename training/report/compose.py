@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from training.report.accuracy import accuracy_section, validation_section
+from training.report.convergence import convergence_section
 from training.report.document import Document
 from training.report.figures import Report
 from training.report.headline import cautions, facts, lead
@@ -29,6 +30,7 @@ def compose(report: Report) -> Document:
         confusion_section(report),
         calibration_section(report),
         cost_section(report),
+        convergence_section(report),
         steps_section(report),
         importance_section(report),
         data_section(report),

@@ -95,6 +95,9 @@ class ModelFigures(_Part):
         Numbers that were fitted; size of the exported graph.
     onnx_difference : float or None
         Largest difference between the model's and the exported graph's probabilities.
+    losses : tuple of float
+        Training loss of each pass over the rows, in nats, of the first seed; empty where the model is not
+        fitted in passes.
     confusion : tuple of tuple of int or None
         Test tracks by true (row) and predicted (column) genre, summed over the seeds.
     calibration : Calibration or None
@@ -124,6 +127,7 @@ class ModelFigures(_Part):
     parameters: int | None = None
     model_bytes: int | None = None
     onnx_difference: float | None = None
+    losses: tuple[float, ...] = ()
     confusion: tuple[tuple[int, ...], ...] | None = None
     calibration: Calibration | None = None
     source_accuracy: Share | None = None

@@ -34,7 +34,8 @@ def make_cell(**changes: object) -> Cell:
 def measured() -> tuple[Measured, bytes]:
     made, graph = measure_cell(make_cell(), Drawer(make_data()))
     assert graph is not None
-    return replace(made, importance=(Importance(feature="tempo", permutation=0.1, shap=None),)), graph
+    importance = (Importance(feature="tempo", permutation=0.1, shap=None),)
+    return replace(made, losses=(2.3, 0.7), importance=importance), graph
 
 
 def same(one: Measured, other: Measured) -> bool:

@@ -11,7 +11,8 @@ from tests.training.report.made_up_parts import GENRES, leaks
 from tests.training.report.pages import Page, assert_it_needs_nothing
 from training.report.accuracy import accuracy_section, accuracy_table
 from training.report.compose import compose
-from training.report.document import Prose
+from training.report.convergence import convergence_section
+from training.report.document import Prose, Table
 from training.report.figures import Report
 from training.report.headline import cautions, facts, lead
 from training.report.markdown import render_markdown
@@ -251,3 +252,29 @@ def test_few_seeds_are_no_matter_where_choices_are_made_or_nothing_is_drawn() ->
     for models in (chosen, still):
         said = [one.title for one in cautions(report.model_copy(update={"models": models}))]
         assert not any("Fewer than" in title for title in said)
+
+
+def test_how_losses_fell_is_told_of_models_that_are_fitted_in_passes() -> None:
+    report = tabular_report()
+    section = convergence_section(report)
+    assert section is not None
+    (table,) = (part for part in section.parts if isinstance(part, Table))
+    assert [row[0].text for row in table.rows] == [
+        "MLP as the service runs it",
+        "MLP with dropout",
+        "MLP, 4 layers",
+        "LSTM over the features",
+    ]
+    by_model = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert by_model["LSTM over the features"] == ["8", "2.300", "0.740", "\N{MINUS SIGN}0.060"]
+    trees = report.model_copy(update={"models": tuple(row for row in report.models if not row.losses)})
+    assert convergence_section(trees) is None
+
+
+def test_a_single_pass_has_no_late_change() -> None:
+    report = tabular_report(rows=TABULAR[3:4])
+    models = tuple(row.model_copy(update={"losses": row.losses[:1]}) for row in report.models)
+    section = convergence_section(report.model_copy(update={"models": models}))
+    assert section is not None
+    (table,) = (part for part in section.parts if isinstance(part, Table))
+    assert [cell.text for cell in table.rows[0][1:]] == ["1", "2.300", "2.300", "\N{EN DASH}"]

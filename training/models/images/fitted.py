@@ -29,7 +29,7 @@ class FittedImages:
     began_with : str
         `ImageNet weights` or `from scratch`.
     losses : tuple of float
-        Mean training loss of each epoch; augmented pictures, smoothed targets.
+        Mean training loss of each epoch, in nats: of augmented pictures, against smoothed targets.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from training.loop import Lesson, learn
 from training.models.kind import Effort, Task
 from training.models.neural.lstm_graph import lstm_graph
-from training.models.neural.mlp import Progress
+from training.models.neural.mlp import Epochs
 from training.recipe import Recipe
 from training.windows import LabelledWindows
 
@@ -102,6 +102,8 @@ class FittedLstm:
         In evaluation mode.
     genres : tuple of str
         One genre an output.
+    losses : tuple of float
+        Mean training loss of each epoch, in nats.
     """
 
     shape: tuple[int, ...]
@@ -110,6 +112,7 @@ class FittedLstm:
     limit: float
     network: GenreLstm
     genres: tuple[str, ...]
+    losses: tuple[float, ...] = ()
 
     @property
     def n_parameters(self) -> int:
@@ -182,5 +185,6 @@ class LstmFit:
             )
             rows = fitted.standardise(windows.inputs)
             lesson = Lesson(lambda: rows, windows.targets(task.genres), windows.weights, len(task.genres))
-            learn(network, lesson=lesson, recipe=recipe, on_epoch=Progress(on_progress, recipe.epochs))
-        return fitted
+            epochs = Epochs(on_progress, recipe.epochs)
+            learn(network, lesson=lesson, recipe=recipe, on_epoch=epochs)
+        return replace(fitted, losses=epochs.losses)

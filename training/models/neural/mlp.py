@@ -53,9 +53,12 @@ class ExportableMlp:
     ----------
     fitted : FittedMlp
         The network with its standardisation.
+    losses : tuple of float
+        Mean training loss of each epoch, in nats.
     """
 
     fitted: FittedMlp
+    losses: tuple[float, ...] = ()
 
     @property
     def n_parameters(self) -> int:
@@ -102,17 +105,17 @@ class MlpFit:
         """
         share = QUICK_SHARE if task.effort is Effort.QUICK else 1.0
         recipe = self.recipe.lasting(round(share * self.steps), n_rows=len(windows))
-        on_epoch = Progress(on_progress, recipe.epochs)
+        epochs = Epochs(on_progress, recipe.epochs)
         if self.hearing is not Hearing.DEAF_TO_STORAGE:
-            return ExportableMlp(self._fit(windows, task=task, recipe=recipe, seed=seed, on_epoch=on_epoch))
+            fitted = self._fit(windows, task=task, recipe=recipe, seed=seed, on_epoch=epochs)
+            return ExportableMlp(fitted, epochs.losses)
         if task.feature_names != GTZAN57.feature_names:
             raise DataError(
                 f"this model is made for one set of features, needs={GTZAN57.name} "
                 f"given={len(task.feature_names)} features: use mlp or mlp-dropout"
             )
-        return ExportableMlp(
-            fit_mlp(windows, genres=task.genres, spec=GTZAN57, recipe=recipe, seed=seed, on_epoch=on_epoch)
-        )
+        fitted = fit_mlp(windows, genres=task.genres, spec=GTZAN57, recipe=recipe, seed=seed, on_epoch=epochs)
+        return ExportableMlp(fitted, epochs.losses)
 
     def _fit(
         self,
@@ -121,7 +124,7 @@ class MlpFit:
         task: Task,
         recipe: Recipe,
         seed: int,
-        on_epoch: Callable[[], None],
+        on_epoch: Callable[[float], None],
     ) -> FittedMlp:
         width = windows.inputs.shape[1]
         is_log = np.zeros(width, dtype=bool)
@@ -143,21 +146,27 @@ class MlpFit:
         return FittedMlp(standardiser, network, task.genres)
 
 
-class Progress:
-    """Turns the ends of epochs into the share of a fit that is done.
+class Epochs:
+    """Turns the ends of epochs into the share of a fit that is done, and keeps their losses.
 
     Parameters
     ----------
-    report : callable
+    on_progress : callable
         Called with the share, in [0, 1].
-    epochs : int
+    n_epochs : int
         Of the whole fit.
     """
 
-    def __init__(self, report: Callable[[float], None], epochs: int) -> None:
-        self._report, self._epochs, self._done = report, epochs, 0
+    def __init__(self, on_progress: Callable[[float], None], n_epochs: int) -> None:
+        self._on_progress, self._n_epochs = on_progress, n_epochs
+        self._losses: list[float] = []
 
-    def __call__(self) -> None:
-        """Count an epoch."""
-        self._done += 1
-        self._report(self._done / self._epochs)
+    def __call__(self, loss: float) -> None:
+        """Take in an epoch's mean loss."""
+        self._losses.append(loss)
+        self._on_progress(len(self._losses) / self._n_epochs)
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Mean loss of each epoch so far."""
+        return tuple(self._losses)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from featurizer.spec import GTZAN57
 from tests.training.models.neural.windows import GENRES, make_windows
 from training.errors import DataError
-from training.models.kind import Effort, FittedModel, InputKind, ModelKind, Task
+from training.models.kind import Effort, FittedInPasses, FittedModel, InputKind, ModelKind, Task
 from training.models.neural import KINDS
 from training.models.neural.lstm import LstmFit
 from training.models.neural.mlp import MlpFit
@@ -69,6 +69,8 @@ def test_it_learns_what_can_be_learnt(kind: ModelKind, model: FittedModel) -> No
     probabilities = model(unheard.inputs)
     assert np.mean(probabilities.argmax(axis=1) == unheard.targets(GENRES)) > 0.9
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    assert isinstance(model, FittedInPasses)
+    assert model.losses[-1] < model.losses[0]
 
 
 def test_the_graph_computes_what_the_model_computes(kind: ModelKind, model: FittedModel) -> None:
