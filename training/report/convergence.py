@@ -43,8 +43,8 @@ def convergence_section(report: Report) -> Section | None:
             )
             for row in rows
         ),
-        note="In nats, of the first seed. Rows are augmented, mixed and weighted as the fit asks, and targets "
-        "are smoothed: the least loss there can be is above zero and differs from model to model.",
+        note="In nats, of the first seed. Rows are augmented, mixed and weighted as the fit asks, and "
+        "targets are smoothed: the least loss there can be is above zero and differs from model to model.",
     )
     return Section(
         title="How fits came to an end",
