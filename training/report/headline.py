@@ -101,11 +101,16 @@ def facts(report: Report) -> tuple[Fact, ...]:
         found.append(
             Fact(
                 figure=share(windows.window_accuracy),
-                what=f"best window accuracy on random windows: {windows.title}. "
-                "The source report's best is 0.93",
+                what=f"best window accuracy on random windows: {windows.title}{_source_best(report)}",
             )
         )
     return tuple(found)
+
+
+def _source_best(report: Report) -> str:
+    """Lay the source report's best figure for the models of this run beside ours, if it has one."""
+    known = [row.source_accuracy for row in report.models if row.source_accuracy is not None]
+    return f". The source report's best of these models is {max(known):.2f}" if known else ""
 
 
 def flattering(report: Report, best: ModelFigures) -> ModelFigures | None:

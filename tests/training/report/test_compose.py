@@ -50,6 +50,12 @@ def test_the_headline_is_the_best_fault_filtered_figure_with_its_interval() -> N
     assert "290 test tracks, 5 seeds" in said
 
 
+def test_the_source_report_s_best_is_of_the_models_that_were_trained() -> None:
+    assert "best of these models is 0.93" in facts(tabular_report())[-1].what
+    assert "best of these models is 0.78" in facts(image_report())[-1].what
+    assert "source report" not in facts(tabular_report(rows=TABULAR[7:8]))[-1].what
+
+
 def test_the_headline_says_how_far_the_flattering_protocol_is_above() -> None:
     said = lead(tabular_report(rows=TABULAR[2:3]))
     assert "would have claimed 95.7 % for the same model (+37.7 points)" in said
