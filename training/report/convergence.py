@@ -12,10 +12,12 @@ from training.report.figures import ModelFigures, Report
 from training.report.plots import short
 from training.report.settings import cost_row, names_of
 from training.report.spelling import count, share, signed
-from training.report.svg import SERIES, Margins, draw
+from training.report.svg import SERIES, SOFT, Margins, draw
 
 _LINES: Final = ("-", "--", "-.")
 _MOST_CURVES: Final = len(SERIES) * len(_LINES)
+_WIDTH: Final = 560.0
+_LEGEND: Final = 190.0
 _TAIL: Final = 0.1
 """Share of the passes, at the end, over which a fit that has converged gains little."""
 
@@ -78,11 +80,12 @@ def _drawing(rows: Sequence[ModelFigures]) -> Drawing:
         axes.set_ylim(bottom=0.0)
         axes.set_xlabel("share of the fit that is done")
         axes.set_ylabel("training loss (nats)")
+        axes.tick_params(labelcolor=SOFT)
         axes.grid()
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
 
     return Drawing(
         title="Training loss",
-        svg=draw(paint, name="losses", width=460.0, height=340.0, margins=Margins()),
+        svg=draw(paint, name="losses", width=_WIDTH, height=340.0, margins=Margins(right=_LEGEND)),
         caption=f"n = {len(rows)} models, one fit each: first seed, protocol with the most rows to fit.",
     )

@@ -197,7 +197,7 @@ def method_section(report: Report) -> Section:
                 text=f"Figures are means over {listed([str(n) for n in seeds]) or 'no'} seeds. Intervals "
                 "hold the mean in 95 of 100 cases: a bootstrap that draws the test tracks and the seeds "
                 "again, the same tracks for every seed. All fits and measurements took "
-                f"{seconds(report.seconds)}."
+                f"{seconds(report.seconds)} of one core's time."
             ),
             machine,
             Prose(text=report.command, code=True),

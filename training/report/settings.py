@@ -18,8 +18,9 @@ _TITLES: Final = {
     VALIDATION: "Validation artists",
 }
 MEANINGS: Final = {
-    RANDOM: "70% of all windows to fit, 30% to test, drawn within each genre. Windows of one track are on "
-    "both sides, so a model is asked about tracks that it knows. It is what the source report used.",
+    RANDOM: "70% of all windows to fit, 30% to test, drawn within each genre. Where a track has several, "
+    "they are on both sides, so a model is asked about tracks that it knows. It is what the source report "
+    "used.",
     GROUPED: "70% of the tracks to fit, 30% to test, drawn within each genre: a track's windows stay "
     "together. Its artist, its album or a copy of it may still be on both sides.",
     FAULT_FILTERED: "The published lists of Kereliuk, Sturm and Larsen (2015): copies, wrong labels and "
