@@ -17,7 +17,7 @@ from training.report.settings import (
     settings_of,
     title_of,
 )
-from training.report.source_report import TABLE_1
+from training.report.source_report import SOURCE_GENRES, TABLE_1
 from training.report.spelling import NOTHING, between, listed, share
 
 
@@ -28,7 +28,10 @@ def accuracy_section(report: Report) -> Section:
     parts += _left_out(report)
     parts += _reasons(report)
     parts.append(accuracy_drawings(report, settings))
-    chance = f" Guessing would be right in 1 of {len(report.genres)} cases." if report.genres else ""
+    n_genres = len(report.genres)
+    chance = f" Guessing would be right in 1 of {n_genres} cases." if n_genres else ""
+    if n_genres not in {0, SOURCE_GENRES}:
+        chance += f" The source report told {SOURCE_GENRES} genres apart: its figures are no match for ours."
     return Section(
         title="Every model under every protocol",
         intro="Accuracy by window and by track (a track's windows vote), with 95 % intervals below. The "

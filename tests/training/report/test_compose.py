@@ -157,6 +157,11 @@ def test_the_best_of_each_column_is_marked() -> None:
     assert marked == [("SVM over whole tracks", "0.647")]
 
 
+def test_figures_of_other_genres_are_not_held_against_the_source_report() -> None:
+    assert "told 10 genres apart" in accuracy_section(audio_report()).intro
+    assert "genres apart" not in accuracy_section(image_report()).intro
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [tabular_report, image_report, audio_report])
 def test_every_figure_is_on_the_page_and_in_the_text(make: Callable[[], Report]) -> None:
