@@ -15,7 +15,6 @@ from training.report.spelling import count, share, signed
 from training.report.svg import SERIES, SOFT, Margins, draw
 
 _LINES: Final = ("-", "--", "-.")
-_MOST_CURVES: Final = len(SERIES) * len(_LINES)
 _WIDTH: Final = 560.0
 _LEGEND: Final = 190.0
 _TAIL: Final = 0.1
@@ -45,8 +44,9 @@ def convergence_section(report: Report) -> Section | None:
             )
             for row in rows
         ),
-        note="In nats, of the first seed. Rows are augmented, mixed and weighted as the fit asks, and "
-        "targets are smoothed: the least loss there can be is above zero and differs from model to model.",
+        note="In nats, of the first seed; the last tenth is one pass at least. Rows are augmented, mixed and "
+        "weighted as the fit asks, and targets are smoothed: the least loss there can be is above zero and "
+        "differs from model to model.",
     )
     return Section(
         title="How fits came to an end",
@@ -65,13 +65,13 @@ def _late_change(losses: Sequence[float]) -> float | None:
 def _drawing(rows: Sequence[ModelFigures]) -> Drawing:
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for number, row in enumerate(rows[:_MOST_CURVES]):
+        for number, row in enumerate(rows):
             n = len(row.losses)
             axes.plot(
                 [(done + 1) / n for done in range(n)],
                 row.losses,
                 color=SERIES[number % len(SERIES)],
-                linestyle=_LINES[number // len(SERIES)],
+                linestyle=_LINES[number // len(SERIES) % len(_LINES)],
                 linewidth=1.8,
                 marker="o" if n == 1 else None,
                 label=short(row.title),
